@@ -70,7 +70,7 @@ export interface Model {
   navigate(route: Route, options?: { replace?: boolean }): void;
   signIn(f: { username: string; password: string }): Promise<void>;
   /** `invite`: a token that allows registration where it is by invite only; joining it is a separate `acceptInvite`.
-   *  signIn and register leave the `invite` route alone (the card goes on by itself); from elsewhere they go home. */
+   *  signIn and register go home from the routes `signin` and `register`; on any other route they stay there. */
   register(f: { username: string; password: string; display_name?: string; invite?: string }): Promise<void>;
   joinAsGuest(token: string, display_name: string): Promise<void>;
   acceptInvite(token: string): Promise<void>;  // signed in already
