@@ -85,12 +85,18 @@ export class Api {
     return this.begin('/api/auth/guest', f);
   }
 
-  /** Ends the session here, in the other tabs and on the server; does not wait for an unreachable one. */
+  /** Ends the session here, in the other tabs and on the server; false: the server did not hear of it. */
   async signOut() {
     const access = this.access;
     this.access = null;
     this.tellTabs({ kind: 'left' });
-    await this.send('POST', '/api/auth/logout', { cookie: true }, access?.token ?? null).catch(() => {});
+    try {
+      await this.send('POST', '/api/auth/logout', { cookie: true }, access?.token ?? null);
+      return true;
+    } catch (error) {
+      const { status } = /** @type {RequestFailure} */ (error);
+      return status >= 400 && status < 500 && status !== 429; // there was no session to end
+    }
   }
 
   /**

@@ -90,7 +90,8 @@ export interface Model {
   revokeInvite(token: string): Promise<void>;
   setRole(user: string, role: Role): Promise<void>;
   removeMember(user: string): Promise<void>;
-  send(text: string): void;                    // optimistic; never throws
+  /** Optimistic; never throws. Clears the draft and `replyTo`; if the outbox is full, says so and puts the draft back. */
+  send(text: string): void;
   retry(key: string): void; discard(key: string): void;
   typed(): void;                               // throttled typing notice
   loadOlder(): Promise<void>;
@@ -104,5 +105,10 @@ export interface Model {
   sessions(): Promise<SignIn[]>;
   endSession(id: string): Promise<void>;
   deleteAccount(f: { password?: string }): Promise<void>;
+  /** These four act on a message of `channel` and resolve when the server committed it; its event changes the timeline. */
+  edit(id: string, text: string): Promise<void>;
+  remove(id: string): Promise<void>;
+  react(id: string, emoji: string, on: boolean): Promise<void>;
+  pin(id: string, on: boolean): Promise<void>;
   notify(text: string, kind?: 'info' | 'error'): void; dismiss(id: number): void;
 }

@@ -29,7 +29,7 @@ export class Projection {
     this.head = 0;
     /** @type {LogEvent[]} */
     this.recent = [];
-    /** The oldest seq that `recent` would still hold. */
+    /** Every event heard from this seq on is in `recent`; 0: none was heard and no page taken. */
     this.recentFrom = 0;
   }
 
@@ -48,7 +48,13 @@ export class Projection {
     this.floor = Infinity;
     this.head = head;
     this.recent = [];
-    this.recentFrom = head;
+    this.recentFrom = head + 1;
+  }
+
+  /** Events will be heard after this seq. @param {number} head */
+  startAt(head) {
+    if (this.recentFrom === 0) this.recentFrom = head + 1;
+    this.head = Math.max(this.head, head);
   }
 
   /**
@@ -57,18 +63,19 @@ export class Projection {
    */
   load(page) {
     if (this.recentFrom > page.head + 1) return false;
+    this.startAt(page.head);
     const messages = (Array.isArray(page.messages) ? page.messages : []).map(soundMessage).filter((m) => m !== null);
     for (const m of messages) this.put(m, page.head);
     const oldest = messages[0]?.seq;
     if (!page.has_more || oldest === undefined) this.floor = 0;
     else this.floor = Math.min(this.floor, oldest);
-    this.head = Math.max(this.head, page.head);
     for (const event of this.recent) this.change(event);
     return true;
   }
 
   /** Takes the next event of the log. @param {LogEvent} event */
   apply(event) {
+    this.startAt(event.seq - 1);
     this.head = Math.max(this.head, event.seq);
     this.recent.push(event);
     if (this.recent.length > MAX_RECENT) this.recentFrom = (this.recent.shift()?.seq ?? 0) + 1;
