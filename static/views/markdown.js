@@ -1,7 +1,7 @@
 // @ts-check
 // Owns the way from what people write to what is shown: Markdown as vnodes.
 // Never makes HTML strings. Raw HTML, tables and unknown marks are shown as they were typed.
-import { Fragment, h } from '../vendor/ui.mjs';
+import { cloneElement, Fragment, h, isValidElement } from '../vendor/ui.mjs';
 import { lexer } from '../vendor/marked.mjs';
 
 /** @typedef {import('../vendor/marked.mjs').Token} Token */
@@ -16,15 +16,29 @@ const TOO_NESTED = /^(?:\s*>){13}/m;
 /**
  * @param {string} text
  * @param {(name: string) => string | null} nameOf turns a username into the shown name, null if nobody has it
+ * @param {any} [tail] stands at the end of the last line
  */
-export function markdown(text, nameOf) {
-  if (TOO_NESTED.test(text)) return h('p', { class: 'as-typed' }, text);
+export function markdown(text, nameOf, tail = null) {
+  return withTail(parsed(text, nameOf), tail);
+}
+
+/** @param {string} text @param {(name: string) => string | null} nameOf @returns {any[]} */
+function parsed(text, nameOf) {
+  if (TOO_NESTED.test(text)) return [h('p', { class: 'as-typed' }, text)];
   try {
     return blocks(lexer(text, { gfm: true, breaks: true }), nameOf, 0);
   } catch (error) {
     console.error(error);
-    return h('p', { class: 'as-typed' }, text);
+    return [h('p', { class: 'as-typed' }, text)];
   }
+}
+
+/** @param {any[]} nodes @param {any} tail */
+function withTail(nodes, tail) {
+  if (!tail) return nodes;
+  const last = nodes[nodes.length - 1];
+  if (!isValidElement(last) || last.type !== 'p') return [...nodes, h('p', null, tail)];
+  return [...nodes.slice(0, -1), cloneElement(last, null, last.props.children, ' ', tail)];
 }
 
 /** One line of plain words, for quotes and announcements. @param {string} text */
@@ -33,6 +47,7 @@ export function plainLine(text) {
     .replace(/```[^\n]*\n?/g, '')
     .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/(\*\*|__|~~|`)/g, '')
+    .replace(/(^|[^\p{L}\p{N}*_])[*_]([^*_\n]+)[*_](?![\p{L}\p{N}])/gu, '$1$2')
     .replace(/\s+/g, ' ')
     .trim();
 }

@@ -16,6 +16,7 @@ import { momentOf, timeOf } from './times.js';
  */
 
 const QUOTE_CHARS = 160;
+const CODE = /(`+)[^`]+\1/g;
 const EVERYONE = /(^|[^\w@])@(here|room)\b/i;
 
 /**
@@ -26,7 +27,7 @@ export function MessageView({ message, joined, active, flash, around }) {
   const forMe =
     !message.deleted &&
     author.id !== around.me &&
-    ((around.me !== null && message.mentions.includes(around.me)) || EVERYONE.test(message.text));
+    ((around.me !== null && message.mentions.includes(around.me)) || EVERYONE.test(message.text.replace(CODE, ' ')));
   const classes = ['message', joined && 'joined', forMe && 'mentions-me', active && 'active', flash && 'flash'];
   return html`<li class=${classes.filter(Boolean).join(' ')} data-seq=${message.seq}>
     <article tabindex="-1" aria-label=${`${author.name}, ${timeOf(at)}`}>
@@ -63,10 +64,11 @@ function Head({ author, at, role }) {
 
 /** @param {{ text: string, nameOf: (username: string) => string | null, edited?: string | null }} p */
 function Prose({ text, nameOf, edited }) {
-  const content = useMemo(() => markdown(text, nameOf), [text, nameOf]);
-  return html`<div class="prose">
-    ${content}${edited && html`<small class="edited" title=${`Edited ${momentOf(edited)}`}>(edited)</small>`}
-  </div>`;
+  const content = useMemo(() => {
+    const mark = edited ? html`<span class="edited" title=${`Edited ${momentOf(edited)}`}>(edited)</span>` : null;
+    return markdown(text, nameOf, mark);
+  }, [text, nameOf, edited]);
+  return html`<div class="prose">${content}</div>`;
 }
 
 /** @param {{ seq: number, around: Surroundings }} p */

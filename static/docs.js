@@ -1,0 +1,59 @@
+// @ts-check
+// The API page: RapiDoc over /openapi.json in the client's colours.
+// Owns nothing of the client; it never signs in and keeps no token.
+import './vendor/rapidoc-min.js';
+
+const WIDE = '(min-width: 761px)';
+
+/** @type {Record<string, string>} */
+const FIXED = {
+  'spec-url': '/openapi.json',
+  'load-fonts': 'false',
+  'show-header': 'false',
+  'allow-spec-url-load': 'false',
+  'allow-spec-file-load': 'false',
+  'allow-authentication': 'true',
+  'persist-auth': 'false',
+  'allow-try': 'true',
+  'schema-style': 'table',
+  'schema-description-expanded': 'true',
+  'show-method-in-nav-bar': 'as-colored-text',
+  'use-path-in-nav-bar': 'true',
+  'font-size': 'default',
+  'regular-font': 'Figtree, system-ui, sans-serif',
+  'mono-font': 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace',
+};
+
+/** @param {string} name */
+function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** @param {HTMLElement} page */
+function paint(page) {
+  const dark = document.documentElement.dataset.theme === 'dark';
+  const wide = matchMedia(WIDE).matches;
+  /** @type {Record<string, string>} */
+  const colours = {
+    theme: dark ? 'dark' : 'light',
+    'render-style': wide ? 'focused' : 'view',
+    'bg-color': token('--canvas'),
+    'text-color': token('--text'),
+    'primary-color': token('--accent'),
+    'nav-bg-color': token('--side'),
+    'nav-text-color': token('--text-2'),
+    'nav-hover-bg-color': token('--hover'),
+    'nav-hover-text-color': token('--text'),
+    'nav-accent-color': token('--accent'),
+  };
+  for (const [name, value] of Object.entries(colours)) page.setAttribute(name, value);
+}
+
+const host = document.getElementById('docs');
+if (host) {
+  const page = document.createElement('rapi-doc');
+  for (const [name, value] of Object.entries(FIXED)) page.setAttribute(name, value);
+  paint(page);
+  host.append(page);
+  matchMedia(WIDE).addEventListener('change', () => paint(page));
+}
