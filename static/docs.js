@@ -36,7 +36,7 @@ function paint(page) {
   /** @type {Record<string, string>} */
   const colours = {
     theme: dark ? 'dark' : 'light',
-    'render-style': wide ? 'focused' : 'view',
+    'render-style': wide ? 'focused' : 'read',
     'bg-color': token('--canvas'),
     'text-color': token('--text'),
     'primary-color': token('--accent'),

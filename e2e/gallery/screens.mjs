@@ -33,6 +33,7 @@ export const SCREENS = [
   { name: 'long', at: ROOM },
   { name: 'long-up', at: ROOM, screen: 'long', steps: async (page) => {
     await page.locator('.message-scroll').evaluate((box) => (box.scrollTop -= 900));
+    await page.waitForTimeout(100);
     await page.evaluate(() => gallery.model.send('Something new while you read'));
   } },
   { name: 'older', at: ROOM, steps: (page) => page.locator('.message-scroll').evaluate((box) => (box.scrollTop = 0)) },

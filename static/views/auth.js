@@ -4,7 +4,7 @@
 import { html, useSignal } from '../vendor/ui.mjs';
 import { model } from '../state.js';
 import { AppMark, CardPage, PageLink } from './card.js';
-import { Field, Form, Problem, useAction } from './forms.js';
+import { Field, Form, need, Problem, useAction } from './forms.js';
 import { Button } from './parts.js';
 
 export const USERNAME_HINT = '3 to 32 letters a to z, digits, dot, dash or underscore.';
@@ -32,6 +32,8 @@ export function SignInForm({ label = 'Sign in', after }) {
   const username = useSignal('');
   const password = useSignal('');
   const enter = useAction(async () => {
+    need('username', username.value, 'Write your username.');
+    need('password', password.value, 'Write your password.');
     await model.signIn({ username: username.value.trim(), password: password.value });
     password.value = '';
     await after?.();
@@ -66,6 +68,8 @@ export function RegisterForm({ label = 'Create account', invite, after }) {
   const username = useSignal('');
   const password = useSignal('');
   const create = useAction(async () => {
+    need('username', username.value, 'Choose a username.');
+    need('password', password.value, 'Choose a password.');
     await model.register({
       username: username.value.trim(),
       password: password.value,

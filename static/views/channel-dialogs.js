@@ -4,7 +4,7 @@
 import { html, useSignal } from '../vendor/ui.mjs';
 import { model } from '../state.js';
 import { askFirst, Dialog } from './dialog.js';
-import { Choice, Field, Form, Problem, useAction } from './forms.js';
+import { Choice, Field, Form, need, Problem, useAction } from './forms.js';
 import { closeAllDialogs, closeDialog } from './layout.js';
 import { Button } from './parts.js';
 
@@ -16,6 +16,7 @@ export function NewChannelDialog({ kind }) {
   const name = useSignal('');
   const chosen = useSignal(kind);
   const create = useAction(async () => {
+    need('name', name.value, 'Give the channel a name.');
     await model.createChannel({ name: name.value.trim(), kind: chosen.value });
     closeDialog();
   });
@@ -23,7 +24,6 @@ export function NewChannelDialog({ kind }) {
     { value: 'text', label: 'Text', icon: 'hash' },
     { value: 'voice', label: 'Voice', icon: 'volume-2' },
   ];
-  const why = name.value.trim() === '' ? 'Give the channel a name first.' : null;
   return html`<${Dialog} title="New channel">
     <${Form} action=${create}>
       <${Choice} label="Kind" value=${chosen.value} options=${kinds} onChange=${(/** @type {'text' | 'voice'} */ value) => (chosen.value = value)} />
@@ -34,7 +34,7 @@ export function NewChannelDialog({ kind }) {
       <${Problem} failure=${create.failure.value} fields=${['name']} />
       <div class="actions">
         <${Button} onClick=${closeDialog}>Cancel</${Button}>
-        <${Button} type="submit" kind="primary" busy=${create.busy.value} why=${why}>Create channel</${Button}>
+        <${Button} type="submit" kind="primary" busy=${create.busy.value}>Create channel</${Button}>
       </div>
     </${Form}>
   </${Dialog}>`;
@@ -45,6 +45,7 @@ export function ChannelDialog({ channel }) {
   const name = useSignal(channel.name);
   const topic = useSignal(channel.topic ?? '');
   const save = useAction(async () => {
+    need('name', name.value, 'A channel needs a name.');
     await model.updateChannel(channel.letter, { name: name.value.trim(), topic: topic.value.trim() || null });
     closeDialog();
   });
@@ -67,7 +68,7 @@ export function ChannelDialog({ channel }) {
       <div class="actions">
         <${Button} kind="quiet-danger" icon="trash-2" onClick=${remove}>Delete</${Button}>
         <span class="grow"></span>
-        <${Button} type="submit" kind="primary" busy=${save.busy.value} why=${name.value.trim() === '' ? 'A channel needs a name.' : null}>Save</${Button}>
+        <${Button} type="submit" kind="primary" busy=${save.busy.value}>Save</${Button}>
       </div>
     </${Form}>
   </${Dialog}>`;

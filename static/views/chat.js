@@ -108,7 +108,7 @@ function EmptyChannel({ channel }) {
 function NoChannel() {
   return html`<div class="state">
     <span class="feature-icon"><${Icon} name="message-square" size=${30} /></span>
-    <h2>No such channel</h2>
+    <h1>No such channel</h1>
     <p>It may have been removed. The others are in the list.</p>
   </div>`;
 }
@@ -130,7 +130,7 @@ function ConnectionBanner() {
     <${Icon} name="wifi-off" />
     <span>
       <span role="status"><b>Reconnecting…</b> You can keep typing, messages will be sent when you are back.</span>
-      ${seconds > 2 && html`<span aria-hidden="true"> Next try in ${seconds} s.</span>`}
+      ${seconds > 2 && html`<span aria-hidden="true"> Next try in\u00a0${seconds}\u00a0s.</span>`}
     </span>
     <button type="button" onClick=${() => model.reconnectNow()}>Try now</button>
   </div>`;

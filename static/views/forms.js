@@ -30,6 +30,12 @@ export function useAction(run) {
   return { busy, failure, go };
 }
 
+/** Fails the action when a field is empty; the field shows `message`. @param {string} field @param {string} value @param {string} message */
+export function need(field, value, message) {
+  if (value.trim() !== '') return;
+  throw Object.assign(new Error(message), { code: 'validation', status: 0, retryAfter: null, fields: { [field]: message } });
+}
+
 /** @param {unknown} error @returns {Failure} */
 export function asFailure(error) {
   if (error instanceof Error && 'code' in error) return /** @type {Failure} */ (error);

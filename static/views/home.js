@@ -6,7 +6,7 @@ import { parse } from '../router.js';
 import { model } from '../state.js';
 import { CardPage } from './card.js';
 import { askFirst } from './dialog.js';
-import { Field, Form, Problem, useAction } from './forms.js';
+import { Field, Form, need, Problem, useAction } from './forms.js';
 import { openDialog } from './layout.js';
 import { href, onLink } from './links.js';
 import { Avatar, Button, Icon, IconButton, RoomMark } from './parts.js';
@@ -43,26 +43,29 @@ function RoomLink({ room }) {
 
 function NewRoom() {
   const title = useSignal('');
-  const create = useAction(() => model.createRoom({ title: title.value.trim() }));
+  const create = useAction(() => {
+    need('title', title.value, 'Give the room a name.');
+    return model.createRoom({ title: title.value.trim() });
+  });
   const failure = create.failure.value;
   return html`<${Form} action=${create} label="New room">
     <${Field} label="Name of a new room" value=${title} maxlength="80" autocomplete="off" placeholder="Foxglove" error=${failure?.fields.title ?? null} />
     <${Problem} failure=${failure} fields=${['title']} />
-    <${Button} type="submit" kind="primary" large busy=${create.busy.value} why=${title.value.trim() === '' ? 'Give the room a name first.' : null}>Create room</${Button}>
+    <${Button} type="submit" kind="primary" large busy=${create.busy.value}>Create room</${Button}>
   </${Form}>`;
 }
 
 function OpenInvite() {
   const link = useSignal('');
-  const wrong = useSignal(/** @type {string | null} */ (null));
   const open = useAction(() => {
-    const token = tokenOf(link.value);
-    wrong.value = token ? null : 'This is not an invite link of this server.';
-    if (token) model.navigate({ name: 'invite', token });
+    need('link', link.value, 'Paste an invite link.');
+    const token = tokenOf(link.value) ?? '';
+    need('link', token, 'This is not an invite link of this server.');
+    model.navigate({ name: 'invite', token });
   });
   return html`<${Form} action=${open} label="Open an invite">
-    <${Field} label="Invite link" value=${link} inputmode="url" autocomplete="off" placeholder=${`${model.app.value.origin}/i/…`} error=${wrong.value} />
-    <${Button} type="submit" large why=${link.value.trim() === '' ? 'Paste an invite link first.' : null}>Open invite</${Button}>
+    <${Field} label="Invite link" value=${link} inputmode="url" autocomplete="off" placeholder=${`${model.app.value.origin}/i/…`} error=${open.failure.value?.fields.link ?? null} />
+    <${Button} type="submit" large>Open invite</${Button}>
   </${Form}>`;
 }
 

@@ -5,7 +5,7 @@ import { html, useEffect, useSignal } from '../vendor/ui.mjs';
 import { model } from '../state.js';
 import { RegisterForm, SignInForm } from './auth.js';
 import { CardPage } from './card.js';
-import { asFailure, Field, Form, Problem, useAction } from './forms.js';
+import { asFailure, Field, Form, need, Problem, useAction } from './forms.js';
 import { Avatar, Button, counted, Icon, RoomMark, Spinner } from './parts.js';
 
 /**
@@ -72,12 +72,15 @@ function Talking({ people }) {
 /** @param {{ token: string }} p */
 function JoinByName({ token }) {
   const name = useSignal('');
-  const join = useAction(() => model.joinAsGuest(token, name.value.trim()));
+  const join = useAction(() => {
+    need('display_name', name.value, 'Write the name others should see.');
+    return model.joinAsGuest(token, name.value.trim());
+  });
   const failure = join.failure.value;
   return html`<${Form} action=${join} label="Join">
     <${Field} label="Your name" value=${name} autocomplete="nickname" maxlength="64" required placeholder="How should we call you?" error=${failure?.fields.display_name ?? null} />
     <${Problem} failure=${failure} fields=${['display_name']} />
-    <${Button} type="submit" kind="primary" large busy=${join.busy.value} why=${name.value.trim() === '' ? 'Write your name first.' : null}>Join room</${Button}>
+    <${Button} type="submit" kind="primary" large busy=${join.busy.value}>Join room</${Button}>
   </${Form}>`;
 }
 

@@ -52,8 +52,8 @@ function MemberGroups({ room }) {
   const isHere = (member) => (room.presence.get(member.user) ?? 'offline') !== 'offline';
   const online = members.filter(isHere);
   if (online.length < room.onlineCount && online.length === 0) {
-    return html`<${MemberList} title=${`Members · ${members.length}`} members=${members} room=${room} />
-      <p class="group-head">${room.onlineCount} online now</p>`;
+    const title = `Members · ${members.length}, ${room.onlineCount} online`;
+    return html`<${MemberList} title=${title} members=${members} room=${room} />`;
   }
   const offline = members.filter((member) => !isHere(member));
   return html`<${MemberList} title=${`Online · ${online.length}`} members=${online} room=${room} />
@@ -62,7 +62,7 @@ function MemberGroups({ room }) {
 
 /** @param {Member} a @param {Member} b */
 function byRankThenName(a, b) {
-  return RANK[a.role] - RANK[b.role] || a.name.localeCompare(b.name);
+  return RANK[a.role] - RANK[b.role] || a.name.localeCompare(b.name, undefined, { numeric: true });
 }
 
 /** @param {{ title: string, members: Member[], room: RoomView, away?: boolean }} p */

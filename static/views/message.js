@@ -118,8 +118,7 @@ export function PendingView({ pending, joined, around }) {
 function Outcome({ pending }) {
   if (pending.state === 'failed') {
     return html`<div class="outcome failed" role="alert">
-      <${Icon} name="circle-alert" size=${14} />
-      <span>Not sent. ${pending.error ?? ''}</span>
+      <span class="outcome-text"><${Icon} name="circle-alert" size=${14} /><span>Not sent. ${pending.error ?? ''}</span></span>
       <button type="button" onClick=${() => model.retry(pending.key)}>Try again</button>
       <button type="button" onClick=${() => model.discard(pending.key)}>Discard</button>
     </div>`;

@@ -5,7 +5,7 @@ import { html, useEffect, useSignal } from '../vendor/ui.mjs';
 import { model } from '../state.js';
 import { copyText } from './clipboard.js';
 import { askFirst, Dialog, PagedDialog } from './dialog.js';
-import { asFailure, Field, Form, Problem, useAction } from './forms.js';
+import { asFailure, Field, Form, need, Problem, useAction } from './forms.js';
 import { InviteDialog } from './invite-dialog.js';
 import { closeAllDialogs, closeDialog, openDialog } from './layout.js';
 import { memberMenu, ROLE_WORDS } from './members.js';
@@ -21,6 +21,7 @@ const TOPIC_MAX = 300;
 export function NewRoomDialog() {
   const title = useSignal('');
   const create = useAction(async () => {
+    need('title', title.value, 'Give the room a name.');
     await model.createRoom({ title: title.value.trim() });
     closeAllDialogs();
   });
@@ -32,7 +33,7 @@ export function NewRoomDialog() {
       <${Problem} failure=${create.failure.value} fields=${['title']} />
       <div class="actions">
         <${Button} onClick=${closeDialog}>Cancel</${Button}>
-        <${Button} type="submit" kind="primary" busy=${create.busy.value} why=${title.value.trim() === '' ? 'Give the room a name first.' : null}>Create room</${Button}>
+        <${Button} type="submit" kind="primary" busy=${create.busy.value}>Create room</${Button}>
       </div>
     </${Form}>
   </${Dialog}>`;
@@ -53,18 +54,18 @@ function Overview() {
   const title = useSignal(room?.title ?? '');
   const topic = useSignal(room?.topic ?? '');
   const save = useAction(async () => {
+    need('title', title.value, 'A room needs a name.');
     await model.updateRoom({ title: title.value.trim(), topic: topic.value.trim() || null });
     model.notify('Room saved.');
   });
   if (!room) return null;
   const may = model.can('edit_room');
   const failure = save.failure.value;
-  const why = !may.ok ? may.why : title.value.trim() === '' ? 'A room needs a name.' : null;
   return html`<${Form} action=${save} label="Overview">
       <${Field} label="Name" value=${title} maxlength=${TITLE_MAX} readonly=${!may.ok} autocomplete="off" error=${failure?.fields.title ?? null} />
       <${Field} label="Topic" value=${topic} maxlength=${TOPIC_MAX} readonly=${!may.ok} long placeholder="What is this room for?" error=${failure?.fields.topic ?? null} />
       <${Problem} failure=${failure} fields=${['title', 'topic']} />
-      <div class="actions start"><${Button} type="submit" kind="primary" busy=${save.busy.value} why=${why}>Save</${Button}></div>
+      <div class="actions start"><${Button} type="submit" kind="primary" busy=${save.busy.value} why=${may.ok ? null : may.why}>Save</${Button}></div>
     </${Form}>
     ${model.can('remove_room').ok && html`<section class="section">
       <h3>Delete this room</h3>

@@ -87,10 +87,13 @@ export function followScroll() {
     const before = shown;
     shown = timeline;
     if (!box) return;
+    // A scroll that happened since the last measure has not told its event yet.
+    if (box.scrollTop < top - 2 && box.scrollHeight - box.clientHeight - box.scrollTop > AT_END_PX) atEnd = false;
     const sentNow = before !== null && timeline.pending.length > before.pending.length;
     if (!opened && timeline.messages.length + timeline.pending.length > 0) {
       opened = true;
       openAt(box, timeline);
+      leftAt = timeline.newSince === null ? lastSeq(timeline) : timeline.newSince - 1;
       measure();
       markSeen();
       if (box.scrollHeight <= box.clientHeight + LOAD_PX) askForOlder();
@@ -100,7 +103,6 @@ export function followScroll() {
       box.scrollTop = box.scrollHeight - box.clientHeight - fromEnd;
       measure();
     } else {
-      box.scrollTop = top;
       measure();
     }
   };

@@ -5,7 +5,7 @@ import { html, useEffect, useSignal } from '../vendor/ui.mjs';
 import { model } from '../state.js';
 import { copyText } from './clipboard.js';
 import { askFirst, Dialog, PagedDialog } from './dialog.js';
-import { asFailure, Choice, Field, Form, Problem, SwitchRow, useAction } from './forms.js';
+import { asFailure, Choice, Field, Form, need, Problem, SwitchRow, useAction } from './forms.js';
 import { closeAllDialogs, closeDialog, openDialog } from './layout.js';
 import { Avatar, Button, Icon, IconButton, Spinner } from './parts.js';
 import { distanceOf } from './times.js';
@@ -37,6 +37,7 @@ function Profile() {
   const me = model.me.value;
   const name = useSignal(me?.display_name ?? '');
   const save = useAction(async () => {
+    need('display_name', name.value, 'Write the name others should see.');
     await model.updateMe({ display_name: name.value.trim() });
     model.notify('Profile saved.');
   });
@@ -51,7 +52,7 @@ function Profile() {
         hint="What others see beside your messages." />
       <${Problem} failure=${failure} fields=${['display_name']} />
       <div class="actions start">
-        <${Button} type="submit" kind="primary" busy=${save.busy.value} why=${name.value.trim() === '' ? 'Write a name first.' : null}>Save</${Button}>
+        <${Button} type="submit" kind="primary" busy=${save.busy.value}>Save</${Button}>
       </div>
     </${Form}>
     ${me.guest ? html`<${BecomeAccount} />` : html`<${Password} />`}`;
@@ -114,7 +115,7 @@ function Appearance() {
       ]} />
     <${Choice} label="Clock" value=${settings.clock ?? 'auto'} onChange=${(/** @type {any} */ clock) => keep({ clock })}
       options=${[
-        { value: 'auto', label: 'As my device' },
+        { value: 'auto', label: 'Device' },
         { value: '24', label: '24 hours' },
         { value: '12', label: '12 hours' },
       ]} />`;
@@ -199,9 +200,14 @@ function SignOut() {
 function Advanced() {
   const { origin } = model.app.value;
   const me = model.me.value;
-  return html`<${CopyRow} label="Server address" value=${origin} hint="The REST and WebSocket API answer here too." />
-    ${me && html`<${CopyRow} label="Your id" value=${me.id} hint="An operator may ask for it." />`}
-    <p><a class="text-link" href="/docs" target="_blank" rel="noopener">API documentation</a></p>
+  return html`<ul class="rows">
+      <${CopyRow} label="Server address" value=${origin} hint="The REST and WebSocket API answer here." />
+      ${me && html`<${CopyRow} label="Your id" value=${me.id} hint="An operator may ask for it." />`}
+      <li>
+        <span class="two-lines"><b>API documentation</b><small>For bots and scripts.</small></span>
+        <a class="button" href="/docs" target="_blank" rel="noopener">Open</a>
+      </li>
+    </ul>
     <section class="section">
       <h3>${me?.guest ? 'Delete my name' : 'Delete my account'}</h3>
       <p>You leave every room. What you wrote stays, under “deleted user”.</p>
@@ -216,16 +222,17 @@ function CopyRow({ label, value, hint }) {
   const copy = async () => {
     if (await copyText(value)) model.notify(`${label} copied.`);
   };
-  return html`<ul class="rows"><li>
+  return html`<li>
     <span class="two-lines"><b>${label}</b><small>${value}</small><small>${hint}</small></span>
     <${IconButton} name="copy" label=${`Copy ${label.toLowerCase()}`} onClick=${copy} />
-  </li></ul>`;
+  </li>`;
 }
 
 function DeleteAccount() {
   const guest = model.me.value?.guest ?? false;
   const password = useSignal('');
   const remove = useAction(async () => {
+    if (!guest) need('password', password.value, 'Write your password.');
     await model.deleteAccount(guest ? {} : { password: password.value });
     closeAllDialogs();
   });
@@ -237,7 +244,7 @@ function DeleteAccount() {
       <${Problem} failure=${failure} fields=${['password']} />
       <div class="actions">
         <${Button} onClick=${closeDialog}>Cancel</${Button}>
-        <${Button} type="submit" kind="danger" busy=${remove.busy.value} why=${!guest && password.value === '' ? 'Write your password first.' : null}>Delete</${Button}>
+        <${Button} type="submit" kind="danger" busy=${remove.busy.value}>Delete</${Button}>
       </div>
     </${Form}>
   </${Dialog}>`;

@@ -5,7 +5,7 @@ import { html, useSignal } from '../vendor/ui.mjs';
 import { model } from '../state.js';
 import { AccountFields } from './auth.js';
 import { AppMark, CardPage, PageLink } from './card.js';
-import { Field, Form, Problem, useAction } from './forms.js';
+import { Field, Form, need, Problem, useAction } from './forms.js';
 import { Button } from './parts.js';
 
 /** @param {{ token: string }} p */
@@ -14,14 +14,15 @@ export function SetupPage({ token }) {
   const username = useSignal('');
   const password = useSignal('');
   const room = useSignal('');
-  const begin = useAction(() =>
-    model.setup(token, {
+  const begin = useAction(() => {
+    need('room', room.value, 'Give the room a name.');
+    return model.setup(token, {
       username: username.value.trim(),
       password: password.value,
       room: room.value.trim(),
       ...(shown.value.trim() ? { display_name: shown.value.trim() } : {}),
-    }),
-  );
+    });
+  });
   const failure = begin.failure.value;
   return html`<${CardPage}>
     <header class="card-head">
@@ -34,7 +35,7 @@ export function SetupPage({ token }) {
       <${Field} label="Room name" value=${room} required maxlength="80" autocomplete="off" placeholder="Foxglove" error=${failure?.fields.room ?? failure?.fields.title ?? null} />
       <${AccountFields} shown=${shown} username=${username} password=${password} failure=${failure} />
       <${Problem} failure=${failure} fields=${['room', 'title', 'display_name', 'username', 'password']} />
-      <${Button} type="submit" kind="primary" large busy=${begin.busy.value} why=${room.value.trim() === '' ? 'Give the room a name first.' : null}>Open the room</${Button}>
+      <${Button} type="submit" kind="primary" large busy=${begin.busy.value}>Open the room</${Button}>
     </${Form}>`}
     <p class="card-alt"><span>Set up already?</span><${PageLink} to=${{ name: 'signin' }}>Sign in</${PageLink}></p>
   </${CardPage}>`;

@@ -24,7 +24,7 @@ export function Sidebar({ room, alone }) {
     ${alone && html`<h1 class="unseen">${room.title}</h1>`}
     <${RoomSwitch} room=${room} />
     <div class="sidebar-scroll">
-      <${Channels} room=${room} />
+      <${Channels} room=${room} alone=${alone} />
       <${VoiceChannels} room=${room} />
     </div>
     <${MeRow} />
@@ -95,29 +95,29 @@ function Group({ title, kind, children }) {
   </section>`;
 }
 
-/** @param {{ room: RoomView }} p */
-function Channels({ room }) {
-  const current = model.channel.value?.id ?? null;
+/** @param {{ room: RoomView, alone?: boolean }} p */
+function Channels({ room, alone }) {
+  const last = model.channel.value?.id ?? null;
   const channels = room.channels.filter((channel) => channel.kind === 'text');
   return html`<${Group} title="Channels" kind="text">
     <ul>
       ${channels.map((channel) => html`<li key=${channel.id}>
-        <${ChannelLink} room=${room} channel=${channel} current=${channel.id === current} />
+        <${ChannelLink} room=${room} channel=${channel} last=${channel.id === last} open=${channel.id === last && !alone} />
       </li>`)}
     </ul>
     ${channels.length === 0 && html`<p class="voice-note"><small>No channels yet.</small></p>`}
   </${Group}>`;
 }
 
-/** @param {{ room: RoomView, channel: Channel, current: boolean }} p */
-function ChannelLink({ room, channel, current }) {
-  const unread = channel.unread > 0 && !current;
+/** `open`: its messages are on the screen; `last`: they were. @param {{ room: RoomView, channel: Channel, last: boolean, open: boolean }} p */
+function ChannelLink({ room, channel, last, open }) {
+  const unread = channel.unread > 0 && !open;
   const to = /** @type {const} */ ({ name: 'room', slug: room.slug, letter: channel.letter });
-  const classes = ['channel-row', current && 'current', unread && 'unread'].filter(Boolean).join(' ');
-  return html`<a class=${classes} href=${href(to)} aria-current=${current ? 'page' : undefined} onClick=${onLink(to)}>
+  const classes = ['channel-row', last && 'current', unread && 'unread'].filter(Boolean).join(' ');
+  return html`<a class=${classes} href=${href(to)} aria-current=${open ? 'page' : undefined} onClick=${onLink(to)}>
     <${Icon} name="hash" size=${16} />
     <span class="channel-name">${channel.name}</span>
-    ${channel.mentions > 0 && !current
+    ${channel.mentions > 0 && !open
       ? html`<span class="badge"><span aria-hidden="true">${channel.mentions}</span><span class="unseen">${counted(channel.mentions, 'mention')}</span></span>`
       : unread && html`<i class="unread-dot"></i><span class="unseen">unread</span>`}
   </a>`;
