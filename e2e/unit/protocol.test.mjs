@@ -335,7 +335,7 @@ test('a gap beyond `sub` is read from /sync in pages while live events wait', as
 });
 
 test('too large a gap, another epoch and a shorter log are resets; /sync failing is tried again', async () => {
-  for (const [item, why] of [[{ head: 5000, recovered: false }, 'gap'], [{ epoch: 'e2', head: 3 }, 'epoch'], [{ head: 2 }, 'epoch']]) {
+  for (const [item, why] of [[{ head: 5000, recovered: false }, 'gap'], [{ epoch: 'e2', head: 3 }, 'epoch'], [{ epoch: 'e2', head: 101, events: [logEvent(101)] }, 'epoch'], [{ head: 2 }, 'epoch']]) {
     const { Socket, connection } = await online({ sync: async () => assert.fail('sync') });
     const resets = [];
     const got = [];

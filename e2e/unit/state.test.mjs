@@ -175,7 +175,7 @@ test('unread dots and mentions for the other channels; reading moves the marker,
   await pass(clock, 100);
   assert.equal(model.timeline.value.newSince, 1);
   const socket = server.Socket.last;
-  for (const seq of [2, 3, 4, 3, 5]) model.seen(seq);
+  for (const seq of [2, 3, 5, 4]) model.seen(seq);
   assert.equal(random().unread, 0);
   await pass(clock, 3000);
   assert.deepEqual(socket.of('read').map((f) => f.d.upto), [2, 5]);
@@ -349,4 +349,32 @@ test('the session ending elsewhere clears the screen', async () => {
   assert.equal(model.me.value, null);
   assert.equal(api.access, null);
   assert.equal(model.timeline.value, null);
+});
+
+test('nothing falls between the history page and the first subscription', async () => {
+  const server = new FakeServer();
+  server.say('den-a', 'old');
+  const { hello } = server.Socket.prototype;
+  server.Socket.prototype.hello = function () { server.greet = () => hello.call(this, { user: server.me }); };
+  const { model, clock } = await page('/r/den/a', { server });
+  assert.deepEqual([texts(model), model.connection.value.status], [['old'], 'connecting']);
+  server.say('den-a', 'between');
+  server.greet();
+  await pass(clock, 500);
+  assert.deepEqual(texts(model), ['old', 'between']);
+});
+
+test('an event that the room details already counted is not counted again', async () => {
+  const server = new FakeServer();
+  const c = server.addChannel(server.rooms[0], 'c', 'random', 'text');
+  const { model, clock } = await page('/r/den/a', { server });
+  const socket = server.Socket.last;
+  socket.subs.delete('den-c'); // its events are late
+  server.say('den-c', 'late');
+  model.retryRoom();
+  await pass(clock, 500);
+  const unread = () => model.room.value.channels.find((x) => x.letter === 'c').unread;
+  assert.equal(unread(), 1);
+  socket.bring(c.log[0]);
+  assert.equal(unread(), 1);
 });
