@@ -49,11 +49,37 @@ function paint(page) {
   for (const [name, value] of Object.entries(colours)) page.setAttribute(name, value);
 }
 
+/** RapiDoc sets its own colours on every element, so ours are adopted after them. */
+function adoptColours() {
+  const sheet = new CSSStyleSheet();
+  const names = ['--blue', '--green', '--orange', '--red'];
+  sheet.replaceSync(`*, *::before, *::after, :host { ${names.map((name) => `${name}: ${token(`--api${name.slice(1)}`)};`).join(' ')} }`);
+  return sheet;
+}
+
+/** Names the fields and landmarks RapiDoc leaves without a name. @param {ShadowRoot} root */
+function nameControls(root) {
+  for (const field of root.querySelectorAll('input:not([aria-label]), textarea:not([aria-label]), select:not([aria-label])')) {
+    if (field instanceof HTMLElement) field.setAttribute('aria-label', field.dataset.pname ?? field.getAttribute('placeholder') ?? 'Request body');
+  }
+  root.querySelectorAll('nav:not([aria-label])').forEach((nav, index) => nav.setAttribute('aria-label', index === 0 ? 'Operations' : `Operations ${index + 1}`));
+}
+
+/** @param {HTMLElement} page */
+function dress(page) {
+  const root = page.shadowRoot;
+  if (!root) return;
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, adoptColours()];
+  nameControls(root);
+  new MutationObserver(() => nameControls(root)).observe(root, { childList: true, subtree: true });
+}
+
 const host = document.getElementById('docs');
 if (host) {
   const page = document.createElement('rapi-doc');
   for (const [name, value] of Object.entries(FIXED)) page.setAttribute(name, value);
   paint(page);
   host.append(page);
+  dress(page);
   matchMedia(WIDE).addEventListener('change', () => paint(page));
 }
