@@ -79,6 +79,8 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const TOKEN_TIMEOUT_MS = 45_000;
 /** From the constructor to a session. */
 const OPEN_TIMEOUT_MS = 15_000;
+/** A close comes this soon after an error, or never. */
+const ERROR_CLOSE_MS = 500;
 const BACKOFF_MS = [0, 300, 1200, 2700, 4800, 7000];
 /** A session that lived this long clears the backoff. */
 const STABLE_MS = 10_000;
@@ -287,7 +289,8 @@ export class Connection {
       const socket = this.socket = new this.WebSocket(this.options.url, protocols);
       socket.onmessage = (/** @type {any} */ m) => { if (generation === this.generation) this.receive(m.data); };
       socket.onclose = (/** @type {any} */ c) => { if (generation === this.generation) this.closed(Number(c?.code) || 1006, String(c?.reason ?? '')); };
-      socket.onerror = () => {}; // a close follows
+      // A close follows, except in some Node versions when the connection was refused.
+      socket.onerror = () => { if (generation === this.generation) this.arm('failed', ERROR_CLOSE_MS, () => this.closed(1006, 'cannot connect')); };
     } catch {
       this.closed(1006, 'cannot open');
     }
@@ -414,6 +417,7 @@ export class Connection {
     for (const name of Object.keys(this.timers)) this.disarm(name);
     if (socket) {
       socket.onmessage = socket.onclose = null;
+      socket.onerror = () => {}; // an unheard one would end a Node process with some classes
       try {
         socket.close(closeCode);
       } catch {

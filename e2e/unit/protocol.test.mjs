@@ -171,6 +171,20 @@ test('a server that never says hello is dropped', async () => {
   assert.equal(Socket.all.length, 2);
 });
 
+test('an error without a close, as some Node versions leave it, is a drop too', async () => {
+  const { Socket, clock, connection, states } = rig();
+  connection.start();
+  await settle();
+  Socket.last.onerror();
+  await clock.advance(500);
+  assert.equal(states.filter((s) => s.code === 1006).length, 1);
+  assert.equal(Socket.all.length, 2);
+  Socket.last.onerror(); // where both come, it is one drop
+  Socket.last.end(1006);
+  await clock.advance(1);
+  assert.equal(states.filter((s) => s.code === 1006).length, 2);
+});
+
 test('going_away: stays until then, reconnects then, also when closed before', async () => {
   const { Socket, clock, states } = await online();
   Socket.last.bring({ ev: 'going_away', d: { after_ms: 1830 } });
