@@ -49,27 +49,43 @@ function paint(page) {
   for (const [name, value] of Object.entries(colours)) page.setAttribute(name, value);
 }
 
+/** @type {Record<string, string[]>} */
+const COLOUR_NAMES = {
+  '--api-blue': ['--blue', '--nav-get-color'],
+  '--api-green': ['--green', '--nav-post-color'],
+  '--api-orange': ['--orange', '--nav-put-color', '--nav-head-color'],
+  '--api-red': ['--red', '--nav-delete-color'],
+};
+
 /** RapiDoc sets its own colours on every element, so ours are adopted after them. */
-function adoptColours() {
+function colourSheet() {
   const sheet = new CSSStyleSheet();
-  const names = ['--blue', '--green', '--orange', '--red'];
-  sheet.replaceSync(`*, *::before, *::after, :host { ${names.map((name) => `${name}: ${token(`--api${name.slice(1)}`)};`).join(' ')} }`);
+  const lines = Object.entries(COLOUR_NAMES).flatMap(([ours, theirs]) => theirs.map((name) => `${name}: ${token(ours)};`));
+  sheet.replaceSync(`*, *::before, *::after, :host { ${lines.join(' ')} }`);
   return sheet;
 }
 
-/** Names the fields and landmarks RapiDoc leaves without a name. @param {ShadowRoot} root */
+/** Names the fields and landmarks RapiDoc leaves without a name, in nested shadow trees too. @param {ShadowRoot} root */
 function nameControls(root) {
   for (const field of root.querySelectorAll('input:not([aria-label]), textarea:not([aria-label]), select:not([aria-label])')) {
-    if (field instanceof HTMLElement) field.setAttribute('aria-label', field.dataset.pname ?? field.getAttribute('placeholder') ?? 'Request body');
+    if (!(field instanceof HTMLElement)) continue;
+    field.setAttribute('aria-label', field.dataset.pname ?? (field.getAttribute('placeholder') || 'Request body'));
   }
-  root.querySelectorAll('nav:not([aria-label])').forEach((nav, index) => nav.setAttribute('aria-label', index === 0 ? 'Operations' : `Operations ${index + 1}`));
+  root.querySelectorAll('nav:not([aria-label])').forEach((nav, index) => {
+    nav.setAttribute('aria-label', index === 0 ? 'Operations' : `Operations ${index + 1}`);
+  });
+  for (const child of root.querySelectorAll('*')) {
+    if (child.shadowRoot && !dressed.has(child.shadowRoot)) dress(child.shadowRoot);
+  }
 }
 
-/** @param {HTMLElement} page */
-function dress(page) {
-  const root = page.shadowRoot;
-  if (!root) return;
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, adoptColours()];
+/** @type {WeakSet<ShadowRoot>} */
+const dressed = new WeakSet();
+
+/** @param {ShadowRoot} root */
+function dress(root) {
+  dressed.add(root);
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, colourSheet()];
   nameControls(root);
   new MutationObserver(() => nameControls(root)).observe(root, { childList: true, subtree: true });
 }
@@ -80,6 +96,6 @@ if (host) {
   for (const [name, value] of Object.entries(FIXED)) page.setAttribute(name, value);
   paint(page);
   host.append(page);
-  dress(page);
+  if (page.shadowRoot) dress(page.shadowRoot);
   matchMedia(WIDE).addEventListener('change', () => paint(page));
 }

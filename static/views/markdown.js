@@ -70,7 +70,7 @@ function block(token, nameOf, depth) {
     case 'text':
       return token.tokens ? inlines(token.tokens, nameOf, depth) : mentions(token.text ?? token.raw, nameOf);
     case 'code':
-      return h('pre', { tabIndex: 0, role: 'region', 'aria-label': 'Code' }, h('code', null, token.text));
+      return h('pre', { tabIndex: 0, role: 'group', 'aria-label': 'Code' }, h('code', null, token.text));
     case 'blockquote':
       return h('blockquote', null, blocks(token.tokens, nameOf, depth));
     case 'list':
