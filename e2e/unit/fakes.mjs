@@ -163,3 +163,8 @@ export function jwt(exp, sub = 'u1') {
   const part = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
   return `${part({ alg: 'none' })}.${part({ exp, sub })}.x`;
 }
+
+/** The n-th second of a made-up day. */
+export function timeOf(n) {
+  return new Date(Date.UTC(2026, 0, 2, 9) + n * 1000).toISOString();
+}

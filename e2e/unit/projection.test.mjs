@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Projection } from '../../static/state/projection.js';
-import { randomFrom } from './fakes.mjs';
+import { randomFrom, timeOf } from './fakes.mjs';
 
 const ME = 'u1';
 
@@ -16,8 +16,8 @@ function randomLog(random, length) {
     const user = random() < 0.4 ? ME : `u${2 + Math.floor(random() * 3)}`;
     if (!message || dice < 0.45) {
       ids.push(`m${seq}`);
-      log.push({ ev: 'message.new', seq, d: { id: `m${seq}`, seq, channel: 'c', author: { id: user, name: user }, text: `text ${seq}`, reply_to: null, created_at: `t${seq}`, edited_at: null, deleted: false, reactions: [], mentions: [], pinned: false } });
-    } else if (dice < 0.6) log.push({ ev: 'message.edit', seq, d: { message, text: `edit ${seq}`, edited_at: `t${seq}`, by: user } });
+      log.push({ ev: 'message.new', seq, d: { id: `m${seq}`, seq, channel: 'c', author: { id: user, name: user }, text: `text ${seq}`, reply_to: null, created_at: timeOf(seq), edited_at: null, deleted: false, reactions: [], mentions: [], pinned: false } });
+    } else if (dice < 0.6) log.push({ ev: 'message.edit', seq, d: { message, text: `edit ${seq}`, edited_at: timeOf(seq), by: user } });
     else if (dice < 0.65) log.push({ ev: 'message.delete', seq, d: { message, by: user } });
     else if (dice < 0.8) log.push({ ev: 'reaction.add', seq, d: { message, emoji: random() < 0.5 ? 'a' : 'b', user } });
     else if (dice < 0.9) log.push({ ev: 'reaction.remove', seq, d: { message, emoji: random() < 0.5 ? 'a' : 'b', user } });

@@ -1,6 +1,6 @@
 // A server in memory that speaks the contract to one model under test: REST through `fetch`, the log through sockets.
 // Just enough of it; it has no opinion on anything the tests do not ask for.
-import { fakeSockets } from './fakes.mjs';
+import { fakeSockets, timeOf } from './fakes.mjs';
 
 export class FakeServer {
   constructor() {
@@ -56,7 +56,7 @@ export class FakeServer {
   say(ch, text, more = {}) {
     const n = this.channels.get(ch).log.length + 1;
     return this.commit(ch, 'message.new', {
-      id: `${ch}-m${n}`, channel: ch, author: { id: 'u2', name: 'Bo' }, text, reply_to: null, created_at: `t${n}`, edited_at: null, deleted: false, reactions: [], mentions: [], pinned: false, ...more,
+      id: `${ch}-m${n}`, channel: ch, author: { id: 'u2', name: 'Bo' }, text, reply_to: null, created_at: timeOf(n), edited_at: null, deleted: false, reactions: [], mentions: [], pinned: false, ...more,
     });
   }
 
@@ -102,7 +102,7 @@ export class FakeServer {
       return reply({ seq: event.seq, message: event.d, duplicate: known !== undefined });
     }
     if (op === 'read') this.channels.get(ch).read = Math.max(this.channels.get(ch).read, d.upto);
-    if (op === 'edit') return reply({ seq: this.commit(ch, 'message.edit', { message: d.message, text: d.text, edited_at: 't', by: this.me.id }) });
+    if (op === 'edit') return reply({ seq: this.commit(ch, 'message.edit', { message: d.message, text: d.text, edited_at: timeOf(99), by: this.me.id }) });
     return id === undefined ? undefined : reply({});
   }
 

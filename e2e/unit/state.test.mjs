@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createModel } from '../../static/state/model.js';
-import { FakeClock, FakeStorage, settle } from './fakes.mjs';
+import { FakeClock, FakeStorage, settle, timeOf } from './fakes.mjs';
 import { FakeServer } from './server.mjs';
 
 /** Opens a page at `path`; `shared` carries what outlives a page. */
@@ -137,7 +137,7 @@ test('a drop is made good: missed messages and edits appear, each once', async (
   const { server, model, clock } = await page('/r/den/a');
   server.say('den-a', 'one');
   server.Socket.last.end(4002);
-  server.commit('den-a', 'message.edit', { message: 'den-a-m1', text: 'ONE', edited_at: 't9', by: 'u2' });
+  server.commit('den-a', 'message.edit', { message: 'den-a-m1', text: 'ONE', edited_at: timeOf(9), by: 'u2' });
   server.say('den-a', 'two');
   await pass(clock, 3000);
   assert.equal(model.connection.value.status, 'online');
@@ -193,7 +193,7 @@ test('the line above what is new is drawn once, where reading stopped', async ()
   for (let i = 1; i <= 8; i++) server.say('den-a', `m${i}`);
   server.channels.get('den-a').read = 5;
   const { model } = await page('/r/den/a', { server });
-  assert.deepEqual([model.timeline.value.newSince, model.timeline.value.newSinceAt], [6, 't6']);
+  assert.deepEqual([model.timeline.value.newSince, model.timeline.value.newSinceAt], [6, timeOf(6)]);
   model.seen(8);
   server.say('den-a', 'm9');
   assert.equal(model.timeline.value.newSince, 6);

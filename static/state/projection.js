@@ -15,6 +15,8 @@ const MAX_RECENT = 512;
 const MAX_MESSAGES = 2000;
 const TRIM_TO = 1500;
 const MAX_REACTIONS = 100;
+/** Stands for a time that cannot be read: formatting it must not throw. */
+const NO_TIME = new Date(0).toISOString();
 
 export class Projection {
   /** @param {string} me whose `me` the reactions carry */
@@ -141,7 +143,7 @@ export class Projection {
 function changedBy(m, ev, d, me) {
   switch (ev) {
     case 'message.edit':
-      return typeof d.text === 'string' ? { ...m, text: d.text, edited_at: typeof d.edited_at === 'string' ? d.edited_at : m.edited_at, mentions: strings(d.mentions) ?? m.mentions } : null;
+      return typeof d.text === 'string' ? { ...m, text: d.text, edited_at: isTime(d.edited_at) ? d.edited_at : m.edited_at ?? m.created_at, mentions: strings(d.mentions) ?? m.mentions } : null;
     case 'message.delete':
       return { ...m, deleted: true, text: '', reactions: [], pinned: false };
     case 'reaction.add':
@@ -171,12 +173,17 @@ export function soundMessage(m) {
     id: m.id, seq: m.seq, channel: String(m.channel ?? ''),
     author: { id: String(m.author?.id ?? ''), name: String(m.author?.name ?? '') },
     text: typeof m.text === 'string' ? m.text : '', reply_to: Number.isSafeInteger(m.reply_to) ? m.reply_to : null,
-    created_at: String(m.created_at ?? ''), edited_at: typeof m.edited_at === 'string' ? m.edited_at : null, deleted: m.deleted === true,
+    created_at: isTime(m.created_at) ? m.created_at : NO_TIME, edited_at: isTime(m.edited_at) ? m.edited_at : null, deleted: m.deleted === true,
     reactions: (Array.isArray(m.reactions) ? m.reactions : [])
       .filter((/** @type {any} */ r) => typeof r?.emoji === 'string' && r.count > 0)
       .map((/** @type {any} */ r) => ({ emoji: r.emoji, count: r.count, me: r.me === true })),
     mentions: strings(m.mentions) ?? [], pinned: m.pinned === true,
   };
+}
+
+/** @param {unknown} value @returns {value is string} */
+function isTime(value) {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
 }
 
 /** @param {unknown} value */
