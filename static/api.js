@@ -95,7 +95,7 @@ export class Api {
       return true;
     } catch (error) {
       const { status } = /** @type {RequestFailure} */ (error);
-      return status >= 400 && status < 500 && status !== 429; // there was no session to end
+      return isRefusal(status); // there was no session to end
     }
   }
 
@@ -141,7 +141,7 @@ export class Api {
       const answer = await this.send('POST', '/api/auth/refresh', { cookie: true }, null);
       return this.adopt(answer);
     } catch (error) {
-      if (error instanceof RequestFailure && (error.status === 401 || error.status === 403)) {
+      if (error instanceof RequestFailure && isRefusal(error.status)) {
         const had = this.access !== null;
         this.access = null;
         if (had) this.onSession('lost');
@@ -262,6 +262,11 @@ export class Api {
       clearTimeout(timer);
     }
   }
+}
+
+/** The server understood and said no; asking again changes nothing. @param {number} status */
+function isRefusal(status) {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 /** @param {Response} answer @param {string} text @param {number} now */

@@ -65,6 +65,7 @@ test('a token about to expire is replaced before it is used', async () => {
 });
 
 test('no session: null, no loop; a session that ends says so once', async () => {
+  for (const status of [400, 403, 404, 422]) assert.equal(await tab(async () => [status, {}]).api.token(), null, String(status));
   const out = tab(async () => [401, { code: 'unauthenticated' }]);
   assert.equal(await out.api.token(), null);
   assert.deepEqual(out.ends, []);
