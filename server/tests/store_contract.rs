@@ -3,6 +3,8 @@
 //! Owns what each `Store` method promises. A backend joins by one more opener in `contract!`; a test never names SQL, but
 //! for those of one backend's own failures (`sqlite_files`).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 #[path = "store_contract/world.rs"]
 mod world;
 

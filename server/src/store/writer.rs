@@ -225,6 +225,8 @@ pub(super) struct Rows {
 }
 
 /// What a write will lead to, once its rows are stored.
+// Nearly every value is of the large variant: a box would cost an allocation per message.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(super) enum Planned {
     /// It took a seq.

@@ -227,7 +227,7 @@ mod tests {
         fn chunks_leave_nothing_out_and_come_in_few_sizes(n in 0usize..3000) {
             let rows: Vec<usize> = (0..n).collect();
             let parts: Vec<&[usize]> = chunks(&rows).collect();
-            prop_assert_eq!(parts.concat(), rows);
+            prop_assert_eq!(parts.concat(), rows.clone());
             prop_assert!(parts.iter().all(|part| part.len().is_power_of_two() && part.len() <= ROWS_AT_ONCE));
         }
     }
