@@ -63,9 +63,8 @@ pub(crate) struct Assets {
 
 impl Assets {
     pub(crate) fn load() -> Self {
-        let mut files: Vec<(String, Cow<'static, [u8]>)> = Files::iter()
-            .filter_map(|path| Files::get(&path).map(|file| (path.into_owned(), file.data)))
-            .collect();
+        let mut files: Vec<(String, Cow<'static, [u8]>)> =
+            Files::iter().filter_map(|path| Files::get(&path).map(|file| (path.into_owned(), file.data))).collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
         let mut all = Vec::new();
         for (path, data) in &files {
@@ -230,7 +229,11 @@ mod tests {
         again.insert(header::IF_NONE_MATCH, etag);
         assert_eq!(asset.answer(&again, Freshness::Revalidate).status(), StatusCode::NOT_MODIFIED);
         again.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        assert_eq!(asset.answer(&again, Freshness::Revalidate).status(), StatusCode::OK, "another encoding is other bytes");
+        assert_eq!(
+            asset.answer(&again, Freshness::Revalidate).status(),
+            StatusCode::OK,
+            "another encoding is other bytes"
+        );
     }
 
     #[test]

@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn an_ipv6_customer_has_one_bucket() {
         let attempts = Attempts::default();
-        let taken = (0..20).filter(|i| attempts.take(ip(&format!("2001:db8::{i:x}")), "ada", PAIR, ADDRESS, at(0)).is_ok());
+        let taken =
+            (0..20).filter(|i| attempts.take(ip(&format!("2001:db8::{i:x}")), "ada", PAIR, ADDRESS, at(0)).is_ok());
         assert_eq!(taken.count(), 10);
         assert!(attempts.take(ip("2001:db8:0:1::1"), "ada", PAIR, ADDRESS, at(0)).is_ok());
     }

@@ -18,19 +18,19 @@ pub struct Peer {
 
 /// Who sent a request, as far as trusted proxies say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// The address to limit and to log.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// Whether the request came by https or wss.
-    pub secure: bool,
+    pub(crate) secure: bool,
     /// Whether it came from this machine itself, through no proxy.
-    pub local: bool,
+    pub(crate) local: bool,
 }
 
 impl Client {
     /// The right-most hop of `X-Forwarded-For` that is no trusted proxy, if the peer is one; else the peer.
     #[must_use]
-    pub fn of(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+    pub(crate) fn of(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
         let direct = canonical(peer.address.ip());
         let forwarded = ["x-forwarded-for", "forwarded", "x-real-ip"].iter().any(|name| headers.contains_key(*name));

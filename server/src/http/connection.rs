@@ -63,7 +63,12 @@ pub(crate) struct WayBack(Arc<dyn Receive>);
 
 impl WayBack {
     /// Serves the upgraded connection to its end.
-    pub(crate) fn receive(&self, upgraded: Upgraded, live: Live, visit: Visit) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    pub(crate) fn receive(
+        &self,
+        upgraded: Upgraded,
+        live: Live,
+        visit: Visit,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.0.receive(upgraded, live, visit)
     }
 }

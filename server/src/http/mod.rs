@@ -16,13 +16,16 @@ mod openapi;
 mod options;
 mod origins;
 mod pages;
-pub mod problem;
+mod problem;
+mod relays;
 mod signed_in;
 mod socket;
 
+pub use api::setup::SETUP_TOKEN_HASH;
 pub use client::Peer;
 pub use connection::serve_connection;
 pub use options::{HttpArgs, List, Network, Options, Origin, OriginRegex, PublicUrl, Registration};
+pub use relays::{RelayOptions, Relays};
 
 use std::{
     ops::Deref,
@@ -82,6 +85,8 @@ pub struct Floor {
     pub passwords: Passwords,
     /// Series of the whole server.
     pub metrics: Metrics,
+    /// STUN and TURN servers.
+    pub relays: Relays,
     /// As configured.
     pub options: Options,
     /// The time.
@@ -97,12 +102,14 @@ pub struct Floor {
 impl App {
     /// Composes the floor.
     #[must_use]
+    #[allow(clippy::too_many_arguments, reason = "each is a floor or a part of its own, named at the call")]
     pub fn new(
         store: Store,
         live: Live,
         tokens: Tokens,
         passwords: Passwords,
         metrics: Metrics,
+        relays: Relays,
         options: Options,
         clock: Clock,
     ) -> Self {
@@ -118,6 +125,7 @@ impl App {
             tokens,
             passwords,
             metrics,
+            relays,
             options,
             clock,
         }))
@@ -145,21 +153,12 @@ impl Deref for App {
 }
 
 /// Every address of the server, for [`serve_connection`].
-#[must_use]
 pub fn router(app: App) -> Router {
-    let (documented, openapi) = api::router(&app.options).split_for_parts();
+    let (documented, openapi) = api::router().split_for_parts();
     let routes = documented
         .merge(pages::router(&openapi::document(openapi)))
         .layer(middleware::from_fn(observe::note_route))
         .with_state(app.clone());
-    finish(routes, app)
-}
-
-/// `/metrics` and the health checks alone, for a listener of their own (`METRICS_LISTEN`).
-#[must_use]
-pub fn metrics_router(app: App) -> Router {
-    let (routes, _) = api::operations_router().split_for_parts();
-    let routes = routes.layer(middleware::from_fn(observe::note_route)).with_state(app.clone());
     finish(routes, app)
 }
 

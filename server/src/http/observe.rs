@@ -81,7 +81,9 @@ fn tidy(response: Response, method: &Method, debug: bool) -> Response {
     let told = response.extensions().get::<Told>().cloned();
     let problem = match told {
         Some(Told(problem)) if debug && problem.cause().is_some() => (*problem).clone().verbose(),
-        None if (status.is_client_error() || status.is_server_error()) && !is_json(&response) => Problem::of_status(status),
+        None if (status.is_client_error() || status.is_server_error()) && !is_json(&response) => {
+            Problem::of_status(status)
+        }
         _ => return response,
     };
     let mut answer = problem.into_response();

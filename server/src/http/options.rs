@@ -70,6 +70,10 @@ pub struct HttpArgs {
     #[arg(long, env = "RATE_LIMIT_SIGN_IN_PER_ADDRESS", value_name = "N",
         default_value_t = AUTH_ATTEMPTS_PER_ADDRESS_PER_MINUTE)]
     pub rate_limit_sign_in_per_address: u32,
+    /// Speakers heard at once in a voice channel
+    #[arg(long, env = "VOICE_SLOTS", value_name = "N", default_value_t = 6,
+        value_parser = clap::value_parser!(u32).range(1..=32))]
+    pub voice_slots: u32,
     /// Causes of failures in answers (never in production)
     #[arg(long, env = "DEBUG", value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set,
         value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1, default_missing_value = "true")]
@@ -105,8 +109,8 @@ pub struct Options {
     pub attempts: Rate,
     /// Sign-in attempts for an address.
     pub attempts_per_address: Rate,
-    /// Whether `/metrics` is here (to loopback), not on a listener of its own.
-    pub metrics: bool,
+    /// Speakers heard at once in a forwarded channel.
+    pub voice_slots: u32,
     /// Causes in answers.
     pub debug: bool,
 }
@@ -130,7 +134,7 @@ impl Options {
             refresh_token_seconds: i64::from(auth.refresh_token_expire_days) * 86_400,
             attempts: per_minute(http.rate_limit_sign_in_per_minute),
             attempts_per_address: per_minute(http.rate_limit_sign_in_per_address),
-            metrics: true,
+            voice_slots: http.voice_slots,
             debug: http.debug,
         }
     }
@@ -143,7 +147,12 @@ pub struct List<T>(pub Vec<T>);
 impl<T: FromStr> FromStr for List<T> {
     type Err = T::Err;
     fn from_str(text: &str) -> Result<Self, T::Err> {
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::parse).collect::<Result<_, _>>().map(Self)
+        text.split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -239,7 +248,9 @@ impl PublicUrl {
 impl FromStr for PublicUrl {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_: String| format!("{text:?} is not an address such as https://chat.example.org"))
+        text.parse()
+            .map(Self)
+            .map_err(|_: String| format!("{text:?} is not an address such as https://chat.example.org"))
     }
 }
 
@@ -312,7 +323,9 @@ mod tests {
         for good in ["https://a.example", "http://127.0.0.1:8080", "http://[::1]:8080", "https://a.example/"] {
             assert!(good.parse::<Origin>().is_ok(), "{good}");
         }
-        for bad in ["*", "https://*", "a.example", "ftp://a.example", "https://a.example/x", "https://u@a.example", "null", ""] {
+        for bad in
+            ["*", "https://*", "a.example", "ftp://a.example", "https://a.example/x", "https://u@a.example", "null", ""]
+        {
             assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }
         assert_eq!("https://A.example:443".parse::<Origin>().unwrap().as_str(), "https://a.example");
@@ -322,7 +335,9 @@ mod tests {
     fn a_pattern_is_anchored() {
         let regex: OriginRegex = r"https://[a-z]+\.example|http://x".parse().unwrap();
         assert!(regex.matches("https://a.example") && regex.matches("http://x"));
-        for foreign in ["https://a.example.evil", "https://a.example\n", "evil https://a.example", "http://xy", "zhttp://x"] {
+        for foreign in
+            ["https://a.example.evil", "https://a.example\n", "evil https://a.example", "http://xy", "zhttp://x"]
+        {
             assert!(!regex.matches(foreign), "{foreign:?}");
         }
         assert!("a)|(b".parse::<OriginRegex>().is_err());

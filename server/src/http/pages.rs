@@ -18,24 +18,20 @@ use super::{
     problem::Problem,
 };
 
-/// Rooms are nobody's to index.
-const ROBOTS: &[u8] = b"User-agent: *\nDisallow: /\n";
 /// The addresses the client routes by itself; each serves the same page.
-const CLIENT_ROUTES: [&str; 7] = ["/", "/signin", "/register", "/setup", "/i/{token}", "/r/{slug}", "/r/{slug}/{letter}"];
+const CLIENT_ROUTES: [&str; 7] =
+    ["/", "/signin", "/register", "/setup", "/i/{token}", "/r/{slug}", "/r/{slug}/{letter}"];
 
 /// Everything that is not API; `openapi` is the document to serve.
 pub(crate) fn router(openapi: &str) -> Router<App> {
     let json = HeaderValue::from_static("application/json");
     let openapi = Arc::new(Asset::new(openapi.as_bytes().to_vec(), json));
-    let robots = Arc::new(Asset::new(ROBOTS, HeaderValue::from_static("text/plain; charset=utf-8")));
-    let fixed = |asset: Arc<Asset>| get(async move |headers: HeaderMap| asset.answer(&headers, Freshness::Revalidate));
-    let file = |path: &'static str| {
-        get(async move |State(app): State<App>, headers: HeaderMap| serve(&app, path, &headers))
-    };
+    let file =
+        |path: &'static str| get(async move |State(app): State<App>, headers: HeaderMap| serve(&app, path, &headers));
     let mut router = Router::new()
         .route("/static/{*path}", get(addressed))
-        .route("/openapi.json", fixed(openapi))
-        .route("/robots.txt", fixed(robots))
+        .route("/openapi.json", get(async move |headers: HeaderMap| openapi.answer(&headers, Freshness::Revalidate)))
+        .route("/robots.txt", file("robots.txt"))
         .route("/docs", get(docs))
         .route("/app.webmanifest", file("app.webmanifest"))
         .route("/icon.svg", file("icon.svg"))

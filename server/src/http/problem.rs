@@ -24,27 +24,27 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident => $code:literal, $status:ident, $title:literal;)+) => {
         /// The stable codes, one per way of failing.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+        pub(crate) enum Code { $($(#[doc = $doc])+ $name,)+ }
 
         impl Code {
             /// All of them, in the order of the documentation.
-            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+            pub(crate) const ALL: &'static [Code] = &[$(Code::$name,)+];
 
             /// The name on the wire.
             #[must_use]
-            pub fn as_str(self) -> &'static str {
+            pub(crate) fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $code,)+ }
             }
 
             /// The HTTP status that goes with it.
             #[must_use]
-            pub fn status(self) -> StatusCode {
+            pub(crate) fn status(self) -> StatusCode {
                 match self { $(Code::$name => StatusCode::$status,)+ }
             }
 
             /// A few words for people, the same for every occurrence.
             #[must_use]
-            pub fn title(self) -> &'static str {
+            pub(crate) fn title(self) -> &'static str {
                 match self { $(Code::$name => $title,)+ }
             }
         }
@@ -92,38 +92,36 @@ codes! {
 
 /// One refused field.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
-pub struct FieldError {
+pub(crate) struct FieldError {
     /// Its name in the body or the query; a dot leads into an object.
-    pub field: String,
+    pub(crate) field: String,
     /// What is wrong with it, for the person who filled it in.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// The body of every answer that is not a success.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct ProblemBody<'a> {
+pub(crate) struct ProblemBody {
     /// Where the code is explained.
     #[serde(rename = "type")]
-    #[schema(value_type = String, format = UriReference)]
-    pub kind: String,
+    pub(crate) kind: String,
     /// The same words for every problem of this code.
-    pub title: &'a str,
+    pub(crate) title: &'static str,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// What happened here.
-    pub detail: &'a str,
+    pub(crate) detail: String,
     /// Stable, for programs.
-    pub code: &'a str,
+    pub(crate) code: &'static str,
     /// The refused fields.
-    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
-    #[schema(required = false)]
-    pub errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<FieldError>,
 }
 
 /// Why a request failed.
 #[derive(Clone, Debug)]
-pub struct Problem(Box<Inner>);
+pub(crate) struct Problem(Box<Inner>);
 
 #[derive(Clone, Debug)]
 struct Inner {
@@ -137,31 +135,31 @@ struct Inner {
 impl Problem {
     /// A problem of `code` with what happened here, in words for a person.
     #[must_use]
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner { code, detail: detail.into(), errors: Vec::new(), retry_after: None, cause: None }))
     }
 
     /// The one answer for what is missing and for what one may not know of.
     #[must_use]
-    pub fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::new(Code::NotFound, "There is no such thing, or it is not for you.")
     }
 
     /// Seen, but not permitted.
     #[must_use]
-    pub fn forbidden(detail: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(Code::Forbidden, detail)
     }
 
     /// No credential or a bad one; which of the two is not told.
     #[must_use]
-    pub fn unauthenticated() -> Self {
+    pub(crate) fn unauthenticated() -> Self {
         Self::new(Code::Unauthenticated, "Sign in and try again.")
     }
 
     /// Refused fields.
     #[must_use]
-    pub fn validation(errors: Vec<FieldError>) -> Self {
+    pub(crate) fn validation(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
             [one] => format!("{}: {}.", one.field, one.detail),
             _ => "Some fields are not valid.".to_owned(),
@@ -173,13 +171,13 @@ impl Problem {
 
     /// One refused field.
     #[must_use]
-    pub fn field(field: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn field(field: &str, detail: impl Into<String>) -> Self {
         Self::validation(vec![FieldError { field: field.to_owned(), detail: detail.into() }])
     }
 
     /// A unique field whose value is in use.
     #[must_use]
-    pub fn taken(field: &str) -> Self {
+    pub(crate) fn taken(field: &str) -> Self {
         let mut problem = Self::new(Code::Conflict, format!("That {field} is taken."));
         problem.0.errors = vec![FieldError { field: field.to_owned(), detail: "is taken".to_owned() }];
         problem
@@ -187,7 +185,7 @@ impl Problem {
 
     /// Too much at once; the wait is rounded up to whole seconds.
     #[must_use]
-    pub fn rate_limited(retry_ms: u64) -> Self {
+    pub(crate) fn rate_limited(retry_ms: u64) -> Self {
         let seconds = retry_ms.div_ceil(1000).max(1);
         let mut problem = Self::new(Code::RateLimited, format!("Too many attempts. Try again in {seconds} s."));
         problem.0.retry_after = Some(seconds);
@@ -196,7 +194,7 @@ impl Problem {
 
     /// The server cannot do it now; `cause` goes to the log.
     #[must_use]
-    pub fn unavailable(cause: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(cause: impl Into<String>) -> Self {
         let mut problem = Self::new(Code::Unavailable, "Nothing was changed. Try again in a moment.");
         problem.0.retry_after = Some(RETRY_UNAVAILABLE_SECONDS);
         problem.because(cause)
@@ -204,20 +202,20 @@ impl Problem {
 
     /// A fault of the server; `cause` goes to the log.
     #[must_use]
-    pub fn internal(cause: impl Into<String>) -> Self {
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self::new(Code::Internal, "The server's log says more.").because(cause)
     }
 
     /// What the log shall say and the client shall not see.
     #[must_use]
-    pub fn because(mut self, cause: impl Into<String>) -> Self {
+    pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
 
     /// The problem that a bare status of the framework stands for.
     #[must_use]
-    pub fn of_status(status: StatusCode) -> Self {
+    pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::not_found(),
             StatusCode::UNAUTHORIZED => Self::unauthenticated(),
@@ -237,19 +235,19 @@ impl Problem {
 
     /// Its code.
     #[must_use]
-    pub fn code(&self) -> Code {
+    pub(crate) fn code(&self) -> Code {
         self.0.code
     }
 
     /// What the log shall say.
     #[must_use]
-    pub fn cause(&self) -> Option<&str> {
+    pub(crate) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()
     }
 
     /// The same with its cause in the open, for `DEBUG`.
     #[must_use]
-    pub fn verbose(mut self) -> Self {
+    pub(crate) fn verbose(mut self) -> Self {
         if let Some(cause) = &self.0.cause {
             self.0.detail = format!("{} ({cause})", self.0.detail);
         }
@@ -268,17 +266,14 @@ impl IntoResponse for Problem {
             kind: format!("/docs#problem-{}", code.as_str()),
             title: code.title(),
             status: code.status().as_u16(),
-            detail,
+            detail: detail.clone(),
             code: code.as_str(),
-            errors,
+            errors: errors.clone(),
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = (
-            code.status(),
-            [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))],
-            body,
-        )
-            .into_response();
+        let mut response =
+            (code.status(), [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))], body)
+                .into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
@@ -295,11 +290,12 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Taken(field) => Problem::taken(field),
-            StoreError::Conflict("owns_rooms") => Problem::new(
-                Code::Conflict,
-                "You own rooms with other members. Hand them over or delete them first.",
-            ),
-            StoreError::Conflict(why) => Problem::new(Code::Conflict, format!("This clashes with what is there: {why}.")),
+            StoreError::Conflict("owns_rooms") => {
+                Problem::new(Code::Conflict, "You own rooms with other members. Hand them over or delete them first.")
+            }
+            StoreError::Conflict(why) => {
+                Problem::new(Code::Conflict, format!("This clashes with what is there: {why}."))
+            }
             StoreError::Missing => Problem::not_found(),
             StoreError::Full(what) => Problem::new(Code::Full, format!("There is no place left: {what}.")),
             StoreError::Gone => Problem::new(Code::Gone, "It expired, was used up or was taken back."),

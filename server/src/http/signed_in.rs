@@ -71,10 +71,5 @@ pub(crate) async fn check(app: &App, token: &str) -> Result<Credential, Problem>
 
 /// The user as the wire shows them.
 pub(crate) fn wire_user(user: &UserRecord) -> User {
-    User {
-        id: user.id,
-        username: user.username.clone(),
-        display_name: user.display_name.clone(),
-        guest: user.guest,
-    }
+    User { id: user.id, username: user.username.clone(), display_name: user.display_name.clone(), guest: user.guest }
 }

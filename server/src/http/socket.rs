@@ -2,7 +2,7 @@
 //!
 //! Owns RFC 6455 section 4.2. Never reads or writes a frame of the protocol: that is [`crate::live`].
 
-use std::{any::Any, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -12,10 +12,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -38,7 +35,7 @@ use super::{
 use crate::{
     domain::{
         ChannelId,
-        limits::{CLIENT_FRAME_BYTES, SOCKET_BUFFER_BYTES, SOCKET_SEND_BUFFER_BYTES},
+        limits::{CLIENT_FRAME_BYTES, SOCKET_BUFFER_BYTES},
         wire::{BEARER_PREFIX, Close, SUBPROTOCOL, SubTarget, User, event::Credential},
     },
     live::{Entrance, Live},
@@ -234,7 +231,6 @@ pub(crate) async fn receive<S>(stream: S, early: Bytes, live: Live, visit: Visit
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    limit_send_buffer(&stream);
     let config = WebSocketConfig::default()
         .read_buffer_size(SOCKET_BUFFER_BYTES)
         .write_buffer_size(SOCKET_BUFFER_BYTES)
@@ -244,15 +240,6 @@ where
     match visit.turned_away {
         Some(close) => turn_away(&mut socket, &close).await,
         None => live.serve(socket, visit.entrance, visit.signed_in, visit.address).await,
-    }
-}
-
-/// A stalled reader may pin only so much kernel memory.
-fn limit_send_buffer<S: 'static>(stream: &S) {
-    if let Some(tcp) = (stream as &dyn Any).downcast_ref::<TcpStream>()
-        && let Err(error) = socket2::SockRef::from(tcp).set_send_buffer_size(SOCKET_SEND_BUFFER_BYTES)
-    {
-        tracing::debug!(%error, "SO_SNDBUF stays as it is");
     }
 }
 
@@ -287,7 +274,10 @@ mod tests {
         assert_eq!(offer(&[]), Offer::default());
         assert_eq!(offer(&["graphql-ws, soap"]), Offer::default());
         let ours = offer(&["charge.v2", "bearer.a.b.c, charge.v1"]);
-        assert_eq!(ours, Offer { echo: Some("charge.v1".into()), unknown_version: false, bearer: Some("a.b.c".into()) });
+        assert_eq!(
+            ours,
+            Offer { echo: Some("charge.v1".into()), unknown_version: false, bearer: Some("a.b.c".into()) }
+        );
         let newer = offer(&["charge.v2, bearer.a.b.c"]);
         assert!(newer.unknown_version && newer.echo.as_deref() == Some("charge.v2"));
         assert_eq!(offer(&["bearer.a.b.c"]), Offer { bearer: Some("a.b.c".into()), ..Offer::default() });

@@ -130,8 +130,8 @@ pub(crate) async fn remove(
     Path((slug, letter)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let (room, _) = enter(&app, &slug, me.user, Action::ManageChannels).await?;
-    let channel = lettered(&app, room.id, &letter).await?;
-    app.store.delete_channel(channel.id).await?;
+    let letter = ChannelLetter::parse(&letter).ok_or_else(Problem::not_found)?;
+    let channel = app.store.delete_channel(room.id, letter).await?.ok_or_else(Problem::not_found)?;
     app.live.tell(room.id, RoomNews::ChannelGone(channel)).await;
     Ok(StatusCode::NO_CONTENT)
 }

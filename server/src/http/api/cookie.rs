@@ -4,7 +4,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use crate::http::{client::Client, problem::Problem, App};
+use crate::http::{App, client::Client, problem::Problem};
 
 /// Where the cookie is sent to.
 const PATH: &str = "/api/auth";

@@ -2,10 +2,7 @@
 //!
 //! Owns their shapes. Never shows another user.
 
-use axum::{
-    Json as JsonAnswer,
-    extract::State,
-};
+use axum::{Json as JsonAnswer, extract::State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;

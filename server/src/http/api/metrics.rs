@@ -1,4 +1,4 @@
-//! `/metrics`: the Prometheus exposition, to this machine only unless it has a listener of its own.
+//! `/metrics`: the Prometheus exposition, to this machine only.
 //!
 //! Owns who may read it. Never measures anything.
 
@@ -15,17 +15,10 @@ use crate::http::{App, client::Client, problem::Problem};
 #[utoipa::path(get, path = "/metrics", tag = "operations", security(()),
     responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus text format"),
         (status = 403, description = "Not from this machine")))]
-pub(crate) async fn to_loopback(State(app): State<App>, client: Client) -> Result<Response, Problem> {
+pub(crate) async fn metrics(State(app): State<App>, client: Client) -> Result<Response, Problem> {
     if !client.local {
-        return Err(Problem::forbidden("Metrics are for this machine; METRICS_LISTEN gives them a port of their own."));
+        return Err(Problem::forbidden("Metrics are for this machine only."));
     }
-    to_all(State(app)).await
-}
-
-/// Series of the server.
-#[utoipa::path(get, path = "/metrics", tag = "operations", security(()),
-    responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus text format")))]
-pub(crate) async fn to_all(State(app): State<App>) -> Result<Response, Problem> {
     let encoder = TextEncoder::new();
     let mut text = Vec::new();
     encoder

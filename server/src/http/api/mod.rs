@@ -14,18 +14,18 @@ mod messages;
 mod metrics;
 mod refresh;
 mod rooms;
-mod setup;
+pub(super) mod setup;
 mod sign_in;
 mod sign_ins;
 mod visits;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{App, Options, socket};
+use super::{App, socket};
 
 /// Every documented route.
-pub(super) fn router(options: &Options) -> OpenApiRouter<App> {
-    let router = OpenApiRouter::new()
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(sign_in::register))
         .routes(routes!(sign_in::login))
         .routes(routes!(sign_in::guest))
@@ -53,18 +53,8 @@ pub(super) fn router(options: &Options) -> OpenApiRouter<App> {
         .routes(routes!(socket::all))
         .routes(routes!(socket::text))
         .routes(routes!(socket::signal))
-        .merge(health_router());
-    if options.metrics { router.routes(routes!(metrics::to_loopback)) } else { router }
-}
-
-/// Health and metrics alone, for a listener of their own.
-pub(super) fn operations_router() -> OpenApiRouter<App> {
-    health_router().routes(routes!(metrics::to_all))
-}
-
-fn health_router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
         .routes(routes!(health::health))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
 }

@@ -102,7 +102,12 @@ pub(crate) async fn logout(
 }
 
 /// The refresh token of body or cookie, and whether it came in the cookie.
-fn presented(app: &App, client: Client, headers: &HeaderMap, body: &Refresh) -> Result<(Option<String>, bool), Problem> {
+fn presented(
+    app: &App,
+    client: Client,
+    headers: &HeaderMap,
+    body: &Refresh,
+) -> Result<(Option<String>, bool), Problem> {
     if let Some(token) = &body.refresh_token {
         return Ok((Some(token.clone()), false));
     }

@@ -155,12 +155,7 @@ pub(crate) async fn remove(
 }
 
 /// The room of that slug and what `user` is in it, if they may do `action` there. Who is no member learns nothing.
-pub(super) async fn enter(
-    app: &App,
-    slug: &str,
-    user: UserId,
-    action: Action,
-) -> Result<(RoomRecord, Role), Problem> {
+pub(super) async fn enter(app: &App, slug: &str, user: UserId, action: Action) -> Result<(RoomRecord, Role), Problem> {
     let slug = in_path(Slug::parse(slug))?;
     let (room, role) = app.store.room_for(&slug, user).await?.ok_or_else(Problem::not_found)?;
     if !access::allows(role, action) {

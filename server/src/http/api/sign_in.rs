@@ -211,14 +211,8 @@ async fn accept_as_guest(
         let created_at = app.now();
         let username = guest_name()?;
         let id = UserId::fresh();
-        let guest = NewUser {
-            id,
-            username,
-            display_name: display_name.clone(),
-            password_hash: None,
-            guest: true,
-            created_at,
-        };
+        let guest =
+            NewUser { id, username, display_name: display_name.clone(), password_hash: None, guest: true, created_at };
         match app.store.accept_invite_as_guest(token, guest, created_at).await {
             Err(StoreError::Taken(_)) => {}
             other => return other.map_err(Problem::from),
@@ -246,7 +240,8 @@ async fn allow_registration(app: &App, invite: Option<&str>) -> Result<(), Probl
         Registration::Closed => Err(Problem::forbidden("Nobody can register here.")),
         Registration::Invite => {
             let token = invite.ok_or_else(|| Problem::forbidden("Registration needs an invite."))?;
-            let token = InviteToken::parse(token).map_err(|_| Problem::forbidden("That is no invite of this server."))?;
+            let token =
+                InviteToken::parse(token).map_err(|_| Problem::forbidden("That is no invite of this server."))?;
             live_invite(app, &token).await.map(|_| ()).map_err(|problem| match problem.code() {
                 Code::NotFound => Problem::forbidden("That is no invite of this server."),
                 _ => problem,
