@@ -77,8 +77,7 @@ async fn reset_password(store: &Store, metrics: &Metrics, name: &str, stdin: boo
         return Err(AppError::Refused(format!("{name} is a guest and has no password")));
     }
     let text = if stdin { first_line()? } else { turn_secret::keyring::random_secret(PASSWORD_BYTES) };
-    let password =
-        Password::parse(&text).map_err(|error| AppError::Refused(format!("the new password {error}")))?;
+    let password = Password::parse(&text).map_err(|error| AppError::Refused(format!("the new password {error}")))?;
     let hash = Passwords::for_this_machine(metrics.password_hashes.clone())?.hash(password).await?;
     store.set_password(user.id, &hash).await?;
     let ended = store.revoke_auth_sessions_of(user.id, None).await?;

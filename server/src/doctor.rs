@@ -105,7 +105,10 @@ fn configuration(config: &Config, variables: &Variables) -> Finding {
     if let Some(file) = variables.local_file()
         && fs::metadata(file).is_ok_and(|found| found.mode() & 0o077 != 0)
     {
-        return note(SUBJECT, format!("{LOCAL_FILE} can be read by others; if it holds secrets: chmod 600 {LOCAL_FILE}"));
+        return note(
+            SUBJECT,
+            format!("{LOCAL_FILE} can be read by others; if it holds secrets: chmod 600 {LOCAL_FILE}"),
+        );
     }
     match config.unused.as_slice() {
         [] => good(SUBJECT, "every value can be read"),
@@ -129,9 +132,10 @@ fn data_dir(dir: &Path) -> Finding {
         }
         Err(error) => wrong(SUBJECT, format!("{shown}: {error}; set DATA_DIR to a directory of yours")),
         Ok(found) if !found.is_dir() => wrong(SUBJECT, format!("{shown} is not a directory: set DATA_DIR to one")),
-        Ok(found) if !is_writable(dir) => {
-            wrong(SUBJECT, format!("{shown} is not writable for this user (owner {}): chown it, or set DATA_DIR", found.uid()))
-        }
+        Ok(found) if !is_writable(dir) => wrong(
+            SUBJECT,
+            format!("{shown} is not writable for this user (owner {}): chown it, or set DATA_DIR", found.uid()),
+        ),
         Ok(found) if found.mode() & 0o022 != 0 => {
             wrong(SUBJECT, format!("others may write to {shown} (mode {:o}): chmod 700 {shown}", found.mode() & 0o777))
         }
@@ -163,7 +167,11 @@ async fn served_from(listen: SocketAddr) -> Option<bool> {
     }
     let mut target = listen;
     if listen.ip().is_unspecified() {
-        target.set_ip(if listen.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]) });
+        target.set_ip(if listen.is_ipv4() {
+            IpAddr::from([127, 0, 0, 1])
+        } else {
+            IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])
+        });
     }
     let asked = async {
         let mut stream = TcpStream::connect(target).await.ok()?;
@@ -183,15 +191,23 @@ fn port(listen: SocketAddr, served: Option<bool>, data_dir_in_use: bool) -> Find
     match served {
         Some(true) if data_dir_in_use => return good(SUBJECT, format!("{listen}: this server is running and answers")),
         Some(true) => {
-            return wrong(SUBJECT, format!("{listen}: another charge server, with other data, answers there; choose another LISTEN"));
+            return wrong(
+                SUBJECT,
+                format!("{listen}: another charge server, with other data, answers there; choose another LISTEN"),
+            );
         }
         Some(false) => {
-            return wrong(SUBJECT, format!("{listen}: another program holds it; stop that one or choose another LISTEN"));
+            return wrong(
+                SUBJECT,
+                format!("{listen}: another program holds it; stop that one or choose another LISTEN"),
+            );
         }
         None => {}
     }
     match TcpListener::bind(listen) {
-        Ok(_) if data_dir_in_use => note(SUBJECT, format!("{listen} is free, but a server with this data runs elsewhere")),
+        Ok(_) if data_dir_in_use => {
+            note(SUBJECT, format!("{listen} is free, but a server with this data runs elsewhere"))
+        }
         Ok(_) => good(SUBJECT, format!("{listen} is free")),
         Err(error) => wrong(SUBJECT, format!("{listen}: {error}; choose another LISTEN")),
     }
@@ -256,9 +272,10 @@ fn clock(now: SystemTime) -> Finding {
 fn open_files() -> Finding {
     const SUBJECT: &str = "open files";
     match rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum {
-        Some(files) if files < FEW_FILES => {
-            note(SUBJECT, format!("at most {files}: about as many connections less 128; raise it (ulimit -n, LimitNOFILE)"))
-        }
+        Some(files) if files < FEW_FILES => note(
+            SUBJECT,
+            format!("at most {files}: about as many connections less 128; raise it (ulimit -n, LimitNOFILE)"),
+        ),
         Some(files) => good(SUBJECT, format!("up to {files}")),
         None => good(SUBJECT, "without limit"),
     }

@@ -85,7 +85,9 @@ fn without_comments(text: &str) -> String {
                 code.push_str(&rest[..end]);
                 end
             }
-            'r' if rest.starts_with("r\"") || rest.starts_with("r#") && rest.trim_start_matches(['r', '#']).starts_with('"') => {
+            'r' if rest.starts_with("r\"")
+                || rest.starts_with("r#") && rest.trim_start_matches(['r', '#']).starts_with('"') =>
+            {
                 let hashes = rest[1..].chars().take_while(|c| *c == '#').count();
                 let close = format!("\"{}", "#".repeat(hashes));
                 let start = 1 + hashes + 1;
@@ -217,7 +219,8 @@ fn an_import_upwards_or_sideways_is_found() {
 
 /// A word and the modules of `server/src` that may use it.
 fn places(sources: &[Source]) -> Vec<String> {
-    let sql = r#""[^"]*\b(SELECT|INSERT INTO|INSERT OR|UPDATE [a-z_]+ SET|DELETE FROM|CREATE TABLE|CREATE INDEX|PRAGMA) "#;
+    let sql =
+        r#""[^"]*\b(SELECT|INSERT INTO|INSERT OR|UPDATE [a-z_]+ SET|DELETE FROM|CREATE TABLE|CREATE INDEX|PRAGMA) "#;
     let rules: [(&str, &str, fn(&str) -> bool); 6] = [
         ("SQL", sql, |module| module == "store"),
         ("sqlx", r"\bsqlx::", |module| module == "store"),
@@ -254,7 +257,10 @@ fn what_stands_in_the_wrong_place_is_found() {
     assert_eq!(bad("server/src/domain/x.rs", "tokio::spawn(f(Instant::now()))"), 2);
     assert_eq!(bad("server/src/app.rs", "println!()"), 1);
     assert_eq!(bad("server/src/store/x.rs", r#"sqlx::query("DELETE FROM x WHERE y")"#), 0);
-    assert_eq!(bad("server/src/live/x.rs", "// axum::Router\nfn f() {}\n#[cfg(test)]\nmod tests { use axum::Router; }"), 0);
+    assert_eq!(
+        bad("server/src/live/x.rs", "// axum::Router\nfn f() {}\n#[cfg(test)]\nmod tests { use axum::Router; }"),
+        0
+    );
 }
 
 // --- names and words ---------------------------------------------------------------------------------------------------

@@ -24,10 +24,7 @@ pub async fn fresh_setup_link(store: &Store, public_url: &PublicUrl) -> Result<S
 }
 
 /// The link, while the server has no admin.
-pub(super) async fn link_for_first_admin(
-    store: &Store,
-    public_url: &PublicUrl,
-) -> Result<Option<String>, StoreError> {
+pub(super) async fn link_for_first_admin(store: &Store, public_url: &PublicUrl) -> Result<Option<String>, StoreError> {
     if store.has_admin().await? { Ok(None) } else { fresh_setup_link(store, public_url).await.map(Some) }
 }
 

@@ -104,11 +104,15 @@ fn production_refuses_what_development_lets_pass() {
     for (pairs, named) in cases {
         assert!(run(&[], pairs).is_ok(), "{named}");
         let mut pairs = pairs.to_vec();
-        pairs.push(("ENVIRONMENT", "production"));
+        pairs.extend([("ENVIRONMENT", "production"), ("PUBLIC_URL", "https://chat.example.org")]);
         let line = complaint(&[], &pairs);
         assert!(line.starts_with(named), "{line}");
     }
-    assert!(run(&[], &[("ENVIRONMENT", "production"), ("TURN_SECRET", long)]).is_ok());
+    let fine = [("ENVIRONMENT", "production"), ("TURN_SECRET", long), ("PUBLIC_URL", "https://chat.example.org")];
+    assert!(run(&[], &fine).is_ok());
+    assert!(complaint(&[], &fine[..2]).starts_with("PUBLIC_URL"));
+    assert!(complaint(&["--public-url", "http://chat.example.org"], &fine[..2]).starts_with("PUBLIC_URL"));
+    assert!(complaint(&["--debug"], &fine).starts_with("DEBUG"));
 }
 
 #[test]
