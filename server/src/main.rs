@@ -1,1 +1,3 @@
+//! The `charge` binary: everything is in the library.
+
 fn main() {}

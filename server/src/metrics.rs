@@ -9,6 +9,10 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, 
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
+    /// TCP connections open now.
+    pub connections: IntGauge,
+    /// TCP connections refused, by reason (`full`, `address`).
+    pub connections_refused: IntCounterVec,
     /// WebSocket sessions open now.
     pub sessions: IntGauge,
     /// WebSocket sessions ended, by close code.
@@ -68,6 +72,12 @@ impl Metrics {
         };
         let seconds = || prometheus::exponential_buckets(0.0005, 2.5, 12);
         Ok(Self {
+            connections: gauge("charge_connections", "TCP connections open now")?,
+            connections_refused: counters(
+                "charge_connections_refused_total",
+                "TCP connections refused, by reason",
+                &["reason"],
+            )?,
             sessions: gauge("charge_sessions", "WebSocket sessions open now")?,
             session_closes: counters(
                 "charge_session_closes_total",

@@ -1,1 +1,7 @@
-//! Placeholder until the first commit.
+//! Short-lived TURN credentials and the secrets they are made from.
+//!
+//! Owns the keyring and the safe change of a secret inside an env file. Never talks to a relay and never logs.
+
+pub mod keyring;
+
+pub use keyring::{Credential, Key, Keyring, KeyringError, Refusal, Verified};
