@@ -58,16 +58,18 @@ struct Place<S> {
     hinted: Option<Timestamp>,
     /// There is news that they were not told of.
     hint: bool,
+    /// Their counts are being read.
+    counting: bool,
 }
 
 impl<S> Place<S> {
     fn new(channel: Channel) -> Self {
         let seen = channel.head;
-        Self { channel, subscribers: HashMap::new(), seen, reading: false, hinted: None, hint: false }
+        Self { channel, subscribers: HashMap::new(), seen, reading: false, hinted: None, hint: false, counting: false }
     }
 
     fn hint_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.hint.then(|| self.hinted.map_or(now, |last| last.plus_millis(HINT_INTERVAL_MS)))
+        (self.hint && !self.counting).then(|| self.hinted.map_or(now, |last| last.plus_millis(HINT_INTERVAL_MS)))
     }
 }
 
@@ -290,15 +292,6 @@ impl<S: Clone> Room<S> {
         }
     }
 
-    /// The newest seq of a channel as the store says: what is missing is read and told.
-    pub fn handle_head(&mut self, channel: ChannelId, head: u64) {
-        let Some(place) = self.channels.get_mut(&channel) else { return };
-        place.seen = place.seen.max(head);
-        if place.seen > place.channel.head {
-            self.read_log(channel);
-        }
-    }
-
     /// A change that the store has already.
     pub fn handle_news(&mut self, news: News, now: Timestamp) {
         match news {
@@ -321,6 +314,20 @@ impl<S: Clone> Room<S> {
             }
             News::RoomRemoved => self.room_removed(),
         }
+    }
+
+    /// The counts of those who do not follow `channel` are read; the next ones may be.
+    pub fn handle_counted(&mut self, channel: ChannelId) {
+        if let Some(place) = self.channels.get_mut(&channel) {
+            place.counting = false;
+        }
+    }
+
+    /// Whether a session sees `channel` without following it.
+    #[must_use]
+    pub fn is_bystander(&self, key: SessionKey, channel: ChannelId) -> bool {
+        let sees = self.sessions.get(&key).is_some_and(|attached| attached.scope == Scope::All);
+        sees && self.channels.get(&channel).is_some_and(|place| !place.subscribers.contains_key(&key))
     }
 
     /// The room as `user` is shown it, the channels without their counts.
@@ -374,12 +381,14 @@ impl<S: Clone> Room<S> {
             }
             place.hint = false;
             place.hinted = Some(now);
-            let bystanders = self.sessions.iter().filter(|(key, attached)| {
-                attached.scope == Scope::All && !place.subscribers.contains_key(key)
-            });
-            let to: Vec<S> = bystanders.map(|(_, attached)| attached.handle.clone()).collect();
+            let bystanders = self
+                .sessions
+                .iter()
+                .filter(|(key, attached)| attached.scope == Scope::All && !place.subscribers.contains_key(key));
+            let to: Vec<_> = bystanders.map(|(_, attached)| (attached.user, attached.handle.clone())).collect();
             if !to.is_empty() {
-                self.effects.push_back(Effect::Hint { to, channel: *channel });
+                place.counting = true;
+                self.effects.push_back(Effect::Personal(Personal::Unread(*channel), to));
             }
         }
     }
@@ -393,7 +402,8 @@ impl<S: Clone> Room<S> {
             return;
         };
         let (new, settled): (Vec<_>, Vec<_>) = self.sessions.iter().partition(|(key, _)| flush.newcomers.contains(key));
-        let handles = |part: Vec<(&SessionKey, &Attached<S>)>| part.into_iter().map(|(_, a)| a.handle.clone()).collect();
+        let handles =
+            |part: Vec<(&SessionKey, &Attached<S>)>| part.into_iter().map(|(_, a)| a.handle.clone()).collect();
         let (new, settled): (Vec<S>, Vec<S>) = (handles(new), handles(settled));
         self.tell(new, None, Event::PresenceState(flush.state));
         if let Some((joined, left)) = told {

@@ -124,6 +124,8 @@ pub enum Personal {
     Room,
     /// `channel.changed`
     Channel(ChannelId),
+    /// `unread`; followed by [`super::Room::handle_counted`].
+    Unread(ChannelId),
 }
 
 /// Something the room's task has to do.
@@ -142,13 +144,6 @@ pub enum Effect<S> {
     },
     /// An event whose counts are each reader's own.
     Personal(Personal, Vec<(UserId, S)>),
-    /// A channel they do not follow has news.
-    Hint {
-        /// Whom.
-        to: Vec<S>,
-        /// Which channel.
-        channel: ChannelId,
-    },
     /// A session is out of this room: it is told so, and closed where nothing is left for it.
     Dismiss {
         /// Whom.

@@ -6,8 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    ChannelLetter, ChannelName, IdempotencyKey, MessageId, MessageText, Role, RoomTitle, Slug,
-    limits::PRESENCE_NAMES,
+    ChannelLetter, ChannelName, IdempotencyKey, MessageId, MessageText, Role, RoomTitle, Slug, limits::PRESENCE_NAMES,
     wire::model::ChannelKind,
 };
 
@@ -176,13 +175,14 @@ impl World {
                     self.fold(key, &event);
                 }
             }
-            Effect::Personal(_, to) => to.iter().for_each(|(_, key)| self.hears(*key)),
-            Effect::Hint { to, channel } => {
-                for key in to {
+            Effect::Personal(Personal::Unread(channel), to) => {
+                for (_, key) in to {
                     self.hears(key);
                     assert!(!self.positions.contains_key(&(key, channel)), "a hint to a subscriber");
                 }
+                self.room.handle_counted(channel);
             }
+            Effect::Personal(_, to) => to.iter().for_each(|(_, key)| self.hears(*key)),
             Effect::Dismiss { session, .. } => self.forget(session),
             Effect::Close(session) => self.forget(session),
             Effect::ReadLog { channel, after } => self.reads.push((channel, after)),
@@ -434,16 +434,28 @@ fn news_reach_bystanders_once_a_second() {
     room.handle_attach(key, key, user(1), Scope::All, at(0)).unwrap();
     while room.poll_effect().is_some() {}
     let hints = |room: &mut Room<SessionKey>| {
-        std::iter::from_fn(|| room.poll_effect()).filter(|effect| matches!(effect, Effect::Hint { .. })).count()
+        std::iter::from_fn(|| room.poll_effect())
+            .filter(|effect| matches!(effect, Effect::Personal(Personal::Unread(_), _)))
+            .count()
     };
     for seq in 1..=10 {
         room.handle_committed(message(0, seq), at(100));
     }
     assert_eq!(hints(&mut room), 1);
+    assert_eq!(room.wake_at(at(100)), None);
+    room.handle_counted(channel_id(0));
     assert_eq!(room.wake_at(at(100)), Some(at(1100)));
+    room.handle_committed(message(0, 11), at(1050));
+    assert_eq!(hints(&mut room), 0);
     room.tick(at(1099));
     assert_eq!(hints(&mut room), 0);
     room.tick(at(1100));
     assert_eq!(hints(&mut room), 1);
-    assert_eq!(room.wake_at(at(1100)), None);
+    room.handle_committed(message(0, 12), at(3000));
+    assert_eq!(hints(&mut room), 0, "not while the counts are being read");
+    room.handle_counted(channel_id(0));
+    room.tick(at(3000));
+    assert_eq!(hints(&mut room), 1);
+    room.handle_counted(channel_id(0));
+    assert_eq!(room.wake_at(at(9000)), None);
 }
