@@ -37,6 +37,10 @@ export interface Connection {
   /** epoch ms of the next attempt while reconnecting */ retryAt: number | null;
   /** why it ended for good (close codes 45xx) in words for a person */ reason: string | null; code: number | null;
 }
+/** One place where I am signed in. */
+export interface SignIn { id: string; current: boolean; agent: string | null; created_at: string; seen_at: string | null }
+/** A room route with `letter: null` is the channel list on a phone; `channel` is then the last visited or first text
+ *  channel, and the address stays as it is. Joining or creating a room goes to its first text channel by letter. */
 export type Route =
   | { name: 'home' } | { name: 'signin' } | { name: 'register' } | { name: 'setup'; token: string }
   | { name: 'invite'; token: string } | { name: 'room'; slug: string; letter: string | null };
@@ -65,9 +69,12 @@ export interface Model {
 
   navigate(route: Route, options?: { replace?: boolean }): void;
   signIn(f: { username: string; password: string }): Promise<void>;
-  register(f: { username: string; password: string; display_name?: string }): Promise<void>;
+  /** `invite`: a token that allows registration where it is by invite only; joining it is a separate `acceptInvite`.
+   *  signIn and register go home from the routes `signin` and `register`; on any other route they stay there. */
+  register(f: { username: string; password: string; display_name?: string; invite?: string }): Promise<void>;
   joinAsGuest(token: string, display_name: string): Promise<void>;
   acceptInvite(token: string): Promise<void>;  // signed in already
+  /** Rejects with code `not_found`, `invite_expired`, `invite_used` or `banned` (others: shown by their message). */
   previewInvite(token: string): Promise<InvitePreview>;
   setup(token: string, f: { username: string; password: string; display_name?: string; room: string }): Promise<void>;
   signOut(): Promise<void>;
@@ -83,15 +90,25 @@ export interface Model {
   revokeInvite(token: string): Promise<void>;
   setRole(user: string, role: Role): Promise<void>;
   removeMember(user: string): Promise<void>;
-  send(text: string): void;                    // optimistic; never throws
+  /** Optimistic; never throws. Clears the draft and `replyTo`; if the outbox is full, says so and puts the draft back. */
+  send(text: string): void;
   retry(key: string): void; discard(key: string): void;
   typed(): void;                               // throttled typing notice
   loadOlder(): Promise<void>;
+  reload(): void;                              // loads `timeline` again after its phase `error`
+  retryRoom(): void;                           // loads `room` again after a `roomError`
   seen(seq: number): void;                     // moves the read marker forward
   reconnectNow(): void;
   updateMe(f: { display_name?: string; settings?: Partial<Settings> }): Promise<void>;
   changePassword(f: { old: string; new: string }): Promise<void>;
   becomeAccount(f: { username: string; password: string }): Promise<void>;
+  sessions(): Promise<SignIn[]>;
+  endSession(id: string): Promise<void>;
   deleteAccount(f: { password?: string }): Promise<void>;
+  /** These four act on a message of `channel` and resolve when the server committed it; its event changes the timeline. */
+  edit(id: string, text: string): Promise<void>;
+  remove(id: string): Promise<void>;
+  react(id: string, emoji: string, on: boolean): Promise<void>;
+  pin(id: string, on: boolean): Promise<void>;
   notify(text: string, kind?: 'info' | 'error'): void; dismiss(id: number): void;
 }

@@ -10,6 +10,7 @@ mod examples;
 mod variables;
 
 pub use args::{DatabaseUrl, Environment, IceServers, RoomArgs, ServerArgs, TurnArgs};
+pub use check::reread_keyring;
 pub use commands::{AdminCommand, Command, MigrateCommand};
 pub use examples::{EXAMPLES, NOT_YET};
 pub use variables::{LOCAL_FILE, Origin, SHARED_FILE, Variables, read_file};

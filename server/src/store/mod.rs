@@ -5,23 +5,28 @@
 //! and the same contract suite).
 
 pub mod error;
+pub mod migrations;
 pub mod records;
+mod sqlite;
+mod writer;
 
 pub use error::StoreError;
 pub use records::*;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use prometheus::IntCounter;
 use tokio::sync::mpsc;
 
 use crate::{
     domain::{
-        AuthSessionId, ChannelId, ChannelLetter, ChannelName, DisplayName, InviteToken, MessageId, Role, RoomId,
-        RoomTitle, Slug, Timestamp, Topic, UserId, Username,
+        AuthSessionId, ChannelId, ChannelLetter, ChannelName, InviteToken, MessageId, Role, RoomId, Slug, Timestamp,
+        UserId, Username,
         wire::{ChannelKind, LogEvent, Message, Topology},
     },
     metrics::Metrics,
 };
+use sqlite::Sqlite;
 
 /// What every store method answers.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -47,11 +52,38 @@ impl StoreOptions {
 /// What one commit wrote, in seq order within each channel: published as a unit, after the commit, exactly once.
 pub type Committed = mpsc::Receiver<Vec<LogEvent>>;
 
-/// The database. Cheap to clone.
+/// The database. Cheap to clone; the writer ends with the last clone, or with [`Store::close`].
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    backend: Backend,
+    epoch: Arc<str>,
+    errors: IntCounter,
+}
 
-#[allow(unused_variables, clippy::todo, clippy::unused_async)]
+/// Which database is behind: one variant per engine, each with every method.
+#[derive(Clone)]
+enum Backend {
+    Sqlite(Arc<Sqlite>),
+}
+
+/// Calls the backend's method; failed reads are counted here, failed commits by the writer.
+macro_rules! read {
+    ($store:expr, $($call:tt)*) => {{
+        let answer = change!($store, $($call)*);
+        if let Err(StoreError::Unavailable(_) | StoreError::Corrupt(_)) = &answer {
+            $store.errors.inc();
+        }
+        answer
+    }};
+}
+macro_rules! change {
+    ($store:expr, $($call:tt)*) => {
+        match &$store.backend {
+            Backend::Sqlite(db) => db.$($call)*.await,
+        }
+    };
+}
+
 impl Store {
     // --- life ---------------------------------------------------------------------------------------------------
 
@@ -59,77 +91,85 @@ impl Store {
     ///
     /// The receiver yields each commit's log events; when nobody reads it the writer waits (bounded).
     pub async fn open(options: &StoreOptions, metrics: &Metrics) -> Result<(Self, Committed)> {
-        todo!()
+        let (db, epoch, committed) = Sqlite::open(options, metrics).await?;
+        let backend = Backend::Sqlite(Arc::new(db));
+        Ok((Self { backend, epoch: epoch.into(), errors: metrics.store_errors.clone() }, committed))
     }
-    /// Flushes what is queued and closes.
+    /// Commits what is queued and closes; from then on writes are [`StoreError::Unavailable`]. Idempotent.
     pub async fn close(&self) {
-        todo!()
+        change!(self, close());
     }
     /// A write and a read that prove the database works (readiness); cheap.
     pub async fn check(&self) -> Result<()> {
-        todo!()
+        change!(self, check())
     }
     /// The log's epoch: changes when history is restored from a backup.
     pub fn epoch(&self) -> String {
-        todo!()
+        self.epoch.to_string()
     }
     /// A small server-wide value (`setup_token_hash`, ...).
     pub async fn setting(&self, name: &str) -> Result<Option<String>> {
-        todo!()
+        read!(self, setting(name))
     }
     /// Sets it; `None` removes it.
     pub async fn set_setting(&self, name: &str, value: Option<&str>) -> Result<()> {
-        todo!()
+        change!(self, set_setting(name, value))
     }
     /// Removes the setting if it has that value: true for exactly one caller (the setup token is spent once).
     pub async fn take_setting(&self, name: &str, value: &str) -> Result<bool> {
-        todo!()
+        change!(self, take_setting(name, value))
     }
 
     // --- users --------------------------------------------------------------------------------------------------
 
     /// [`StoreError::Taken`]`("username")` when the name is in use.
     pub async fn create_user(&self, user: NewUser) -> Result<UserRecord> {
-        todo!()
+        change!(self, create_user(user))
     }
+    /// The account, anonymised ones included.
     pub async fn user(&self, id: UserId) -> Result<Option<UserRecord>> {
-        todo!()
+        read!(self, user(id))
     }
+    /// The account of that name.
     pub async fn user_by_name(&self, name: &Username) -> Result<Option<UserRecord>> {
-        todo!()
+        read!(self, user_by_name(name))
     }
     /// All accounts, oldest first, after `after`, for `charge admin users` and the admin API.
     pub async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserRecord>> {
-        todo!()
+        read!(self, users(after, limit))
     }
+    /// How many accounts there are, guests included, anonymised ones not.
     pub async fn user_count(&self) -> Result<u64> {
-        todo!()
+        read!(self, user_count())
     }
     /// Sets what is `Some`; `settings` replaces the JSON object.
     pub async fn update_user(&self, id: UserId, change: UserChange) -> Result<UserRecord> {
-        todo!()
+        change!(self, update_user(id, change))
     }
+    /// Sets the hash; [`StoreError::Missing`] for nobody or an anonymised account.
     pub async fn set_password(&self, id: UserId, password_hash: &str) -> Result<()> {
-        todo!()
+        change!(self, set_password(id, password_hash))
     }
+    /// Makes or unmakes the server's admin; [`StoreError::Missing`] for nobody or an anonymised account.
     pub async fn set_admin(&self, id: UserId, admin: bool) -> Result<()> {
-        todo!()
+        change!(self, set_admin(id, admin))
     }
     /// A guest becomes an account: username, password; guest memberships become `member`. [`StoreError::Taken`].
     pub async fn upgrade_guest(&self, id: UserId, username: &Username, password_hash: &str) -> Result<UserRecord> {
-        todo!()
+        change!(self, upgrade_guest(id, username, password_hash))
     }
     /// Anonymises: name "deleted user", no password, memberships and sessions removed; messages stay. Refused with
     /// [`StoreError::Conflict`]`("owns_rooms")` while they own a room with other members; a room of theirs alone goes with them.
     /// Answers the rooms they were in.
     pub async fn delete_user(&self, id: UserId) -> Result<Vec<RoomId>> {
-        todo!()
+        change!(self, delete_user(id))
     }
 
     // --- sign-ins (families of refresh tokens) ------------------------------------------------------------------
 
+    /// Stores it, and forgets the user's expired ones.
     pub async fn open_auth_session(&self, session: NewAuthSession) -> Result<()> {
-        todo!()
+        change!(self, open_auth_session(session))
     }
     /// Compare-and-set of the family's generation; see [`Rotation`].
     pub async fn rotate_auth_session(
@@ -139,18 +179,19 @@ impl Store {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Rotation> {
-        todo!()
+        change!(self, rotate_auth_session(id, generation, now, expires_at))
     }
     /// Whether access tokens of this sign-in are still good, and whose it is. Hot path: one primary-key read.
     pub async fn auth_session(&self, id: AuthSessionId) -> Result<Option<AuthSessionRecord>> {
-        todo!()
+        read!(self, auth_session(id))
     }
+    /// Those not ended, newest first.
     pub async fn auth_sessions_of(&self, user: UserId) -> Result<Vec<AuthSessionRecord>> {
-        todo!()
+        read!(self, auth_sessions_of(user))
     }
     /// Idempotent.
     pub async fn revoke_auth_session(&self, id: AuthSessionId) -> Result<()> {
-        todo!()
+        change!(self, revoke_auth_session(id))
     }
     /// All of a user but `keep`; answers the ones ended.
     pub async fn revoke_auth_sessions_of(
@@ -158,33 +199,38 @@ impl Store {
         user: UserId,
         keep: Option<AuthSessionId>,
     ) -> Result<Vec<AuthSessionId>> {
-        todo!()
+        change!(self, revoke_auth_sessions_of(user, keep))
     }
 
     // --- rooms --------------------------------------------------------------------------------------------------
 
     /// The room, its owner's membership, text channel `a` and voice channel `b`. [`StoreError::Taken`]`("slug")`.
     pub async fn create_room(&self, room: NewRoom) -> Result<RoomRecord> {
-        todo!()
+        change!(self, create_room(room))
     }
+    /// The room.
     pub async fn room(&self, id: RoomId) -> Result<Option<RoomRecord>> {
-        todo!()
+        read!(self, room(id))
     }
     /// By slug, with what `user` is in it; `None` when there is no such room OR they are no member.
     pub async fn room_for(&self, slug: &Slug, user: UserId) -> Result<Option<(RoomRecord, Role)>> {
-        todo!()
+        read!(self, room_for(slug, user))
     }
+    /// In the order they were joined.
     pub async fn rooms_of(&self, user: UserId) -> Result<Vec<(RoomRecord, Role)>> {
-        todo!()
+        read!(self, rooms_of(user))
     }
+    /// How many rooms they own.
     pub async fn rooms_owned(&self, user: UserId) -> Result<u32> {
-        todo!()
+        read!(self, rooms_owned(user))
     }
+    /// Sets what is `Some`; [`StoreError::Missing`].
     pub async fn update_room(&self, id: RoomId, change: RoomChange) -> Result<RoomRecord> {
-        todo!()
+        change!(self, update_room(id, change))
     }
+    /// With its channels, members and invites; [`StoreError::Missing`].
     pub async fn delete_room(&self, id: RoomId) -> Result<()> {
-        todo!()
+        change!(self, delete_room(id))
     }
 
     // --- channels -----------------------------------------------------------------------------------------------
@@ -198,68 +244,75 @@ impl Store {
         topology: Option<Topology>,
         now: Timestamp,
     ) -> Result<ChannelRecord> {
-        todo!()
+        change!(self, create_channel(room, name, kind, topology, now))
     }
+    /// The channel.
     pub async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRecord>> {
-        todo!()
+        read!(self, channel(id))
     }
     /// The channel and what `user` is in its room; `None` when missing or not a member.
     pub async fn channel_for(&self, id: ChannelId, user: UserId) -> Result<Option<(ChannelRecord, Role)>> {
-        todo!()
+        read!(self, channel_for(id, user))
     }
     /// In order of letters.
     pub async fn channels_of(&self, room: RoomId) -> Result<Vec<ChannelRecord>> {
-        todo!()
+        read!(self, channels_of(room))
     }
     /// The same with `head`, `unread`, `mentions` for `user`.
     pub async fn channels_for(&self, room: RoomId, user: UserId) -> Result<Vec<(ChannelRecord, Unread)>> {
-        todo!()
+        read!(self, channels_for(room, user))
     }
+    /// Sets what is `Some`; [`StoreError::Missing`].
     pub async fn update_channel(&self, id: ChannelId, change: ChannelChange) -> Result<ChannelRecord> {
-        todo!()
+        change!(self, update_channel(id, change))
     }
     /// Its log and messages go too; the letter is free again.
     pub async fn delete_channel(&self, room: RoomId, letter: ChannelLetter) -> Result<Option<ChannelRecord>> {
-        todo!()
+        change!(self, delete_channel(room, letter))
     }
 
     // --- members and invites ------------------------------------------------------------------------------------
 
+    /// The membership.
     pub async fn member(&self, room: RoomId, user: UserId) -> Result<Option<MemberRecord>> {
-        todo!()
+        read!(self, member(room, user))
     }
     /// By join time then id, after `after` (a user id of the page before).
     pub async fn members(&self, room: RoomId, after: Option<UserId>, limit: u32) -> Result<Vec<MemberRecord>> {
-        todo!()
+        read!(self, members(room, after, limit))
     }
+    /// How many members there are.
     pub async fn member_count(&self, room: RoomId) -> Result<u64> {
-        todo!()
+        read!(self, member_count(room))
     }
+    /// False when they were none. [`StoreError::Conflict`]`("owner")` for the owner.
     pub async fn remove_member(&self, room: RoomId, user: UserId) -> Result<bool> {
-        todo!()
+        change!(self, remove_member(room, user))
     }
     /// `Owner` transfers: the old owner becomes admin in the same transaction.
     pub async fn set_role(&self, room: RoomId, user: UserId, role: Role) -> Result<()> {
-        todo!()
+        change!(self, set_role(room, user, role))
     }
     /// [`StoreError::Full`] past `INVITES_PER_ROOM` live ones.
     pub async fn create_invite(&self, invite: InviteRecord) -> Result<()> {
-        todo!()
+        change!(self, create_invite(invite))
     }
+    /// Also an expired or used up one; not a revoked one.
     pub async fn invite(&self, token: &InviteToken) -> Result<Option<InviteRecord>> {
-        todo!()
+        read!(self, invite(token))
     }
     /// Live ones, newest first.
     pub async fn invites_of(&self, room: RoomId, now: Timestamp) -> Result<Vec<InviteRecord>> {
-        todo!()
+        read!(self, invites_of(room, now))
     }
+    /// False when there is none or it was revoked before.
     pub async fn revoke_invite(&self, room: RoomId, token: &InviteToken) -> Result<bool> {
-        todo!()
+        change!(self, revoke_invite(room, token))
     }
     /// Joins by invite: checks expiry and uses, counts one use, adds the member, all or nothing. A member already in
     /// keeps their role and uses nothing up. [`StoreError::Gone`] when expired, used up or revoked.
     pub async fn accept_invite(&self, token: &InviteToken, user: UserId, now: Timestamp) -> Result<Accepted> {
-        todo!()
+        change!(self, accept_invite(token, user, now))
     }
     /// The same for a new guest: user and membership in one transaction, so that a failure leaves no orphan.
     pub async fn accept_invite_as_guest(
@@ -268,7 +321,7 @@ impl Store {
         guest: NewUser,
         now: Timestamp,
     ) -> Result<(UserRecord, Accepted)> {
-        todo!()
+        change!(self, accept_invite_as_guest(token, guest, now))
     }
 
     // --- the log ------------------------------------------------------------------------------------------------
@@ -277,31 +330,31 @@ impl Store {
     /// [`StoreError::Overloaded`] when the queue is full, [`StoreError::Unavailable`] when the commit failed: nothing was
     /// stored, the same key may be sent again. Permissions were checked by the caller.
     pub async fn append(&self, write: LogWrite) -> Result<Appended> {
-        todo!()
+        change!(self, append(write))
     }
     /// The newest seq of a channel (0 = empty); [`StoreError::Missing`] when there is none.
     pub async fn head(&self, channel: ChannelId) -> Result<u64> {
-        todo!()
+        read!(self, head(channel))
     }
     /// Log entries after `after`, oldest first, at most `limit`: `message.new` carries the text as it is now (or a
     /// tombstone) with no reactions and unpinned, since their own entries follow.
     pub async fn log_after(&self, channel: ChannelId, after: u64, limit: u32) -> Result<Vec<LogEvent>> {
-        todo!()
+        read!(self, log_after(channel, after, limit))
     }
     /// A page of messages as they are now for `user`, oldest first; see [`HistoryRange`].
     pub async fn history(&self, channel: ChannelId, user: UserId, range: HistoryRange) -> Result<HistoryPage> {
-        todo!()
+        read!(self, history(channel, user, range))
     }
+    /// The message as it is now for `user`.
     pub async fn message(&self, id: MessageId, user: UserId) -> Result<Option<Message>> {
-        todo!()
+        read!(self, message(id, user))
     }
     /// Moves the read marker forward (never back, never past the head).
     pub async fn mark_read(&self, channel: ChannelId, user: UserId, upto: u64) -> Result<Unread> {
-        todo!()
+        change!(self, mark_read(channel, user, upto))
     }
+    /// Their counts there; [`StoreError::Missing`] for a channel that is gone.
     pub async fn unread(&self, channel: ChannelId, user: UserId) -> Result<Unread> {
-        todo!()
+        read!(self, unread(channel, user))
     }
 }
-
-const _: fn(&DisplayName, &RoomTitle, &Topic) = |_, _, _| {};

@@ -1,0 +1,275 @@
+//! Writing the channel log: the lookups and rows of one batch.
+//!
+//! Owns the statements; decides nothing, see [`crate::store::writer`]. A batch of sends costs a handful of statements.
+
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{changes, history, rows};
+use crate::{
+    domain::{ChannelId, IdempotencyKey, MessageId, UserId},
+    store::{
+        Appended, Change, LogWrite, Result, StoreError,
+        writer::{Facts, FirstSend, Found, Plan, Planned, Rows, Sending, Wanted},
+    },
+};
+
+/// Writes a batch; the outer error gives up the transaction, an inner one refuses that write alone.
+pub(super) async fn append(
+    conn: &mut SqliteConnection,
+    facts: &mut Facts,
+    writes: &[LogWrite],
+) -> Result<Vec<Result<Appended>>> {
+    if writes.is_empty() {
+        return Ok(Vec::new());
+    }
+    facts.trim();
+    let mut inner = conn.begin().await?;
+    match together(&mut inner, facts, writes).await {
+        Ok(appended) => {
+            inner.commit().await?;
+            Ok(appended)
+        }
+        Err(StoreError::Unavailable(why)) => Err(StoreError::Unavailable(why)),
+        Err(error) => {
+            inner.rollback().await?;
+            tracing::warn!(%error, batch.writes = writes.len(), "a write does not fit the schema; writing one by one");
+            one_by_one(conn, facts, writes).await
+        }
+    }
+}
+
+/// After a constraint refused the batch: finds the culprit, and only it pays.
+async fn one_by_one(
+    conn: &mut SqliteConnection,
+    facts: &mut Facts,
+    writes: &[LogWrite],
+) -> Result<Vec<Result<Appended>>> {
+    let mut results = Vec::with_capacity(writes.len());
+    for write in writes {
+        *facts = Facts::default();
+        let mut inner = conn.begin().await?;
+        match together(&mut inner, facts, std::slice::from_ref(write)).await {
+            Ok(appended) => {
+                inner.commit().await?;
+                results.extend(appended);
+            }
+            Err(StoreError::Unavailable(why)) => return Err(StoreError::Unavailable(why)),
+            Err(error) => {
+                inner.rollback().await?;
+                results.push(Err(error));
+            }
+        }
+    }
+    *facts = Facts::default();
+    Ok(results)
+}
+
+async fn together(
+    conn: &mut SqliteConnection,
+    facts: &mut Facts,
+    writes: &[LogWrite],
+) -> Result<Vec<Result<Appended>>> {
+    let wanted = Wanted::by(writes, facts);
+    let found = look_up(conn, facts, wanted).await?;
+    let mut plan = Plan::default();
+    let mut planned = Vec::with_capacity(writes.len());
+    for write in writes {
+        let step = match &write.change {
+            Change::Send { id, key, text, reply_to, mentions, mentions_all } => {
+                let sending =
+                    Sending { id: *id, key, text, reply_to: *reply_to, mentions, mentions_all: *mentions_all };
+                plan.send(facts, &found, write, &sending)
+            }
+            Change::Edit { message, .. }
+            | Change::Delete { message }
+            | Change::React { message, .. }
+            | Change::Pin { message, .. } => {
+                if plan.touches(*message) {
+                    store(conn, plan.take_rows()).await?;
+                }
+                changes::change(conn, facts, &mut plan, write, *message).await?
+            }
+        };
+        planned.push(step);
+    }
+    store(conn, plan.take_rows()).await?;
+    answer(conn, planned).await
+}
+
+/// From plans to answers: repetitions are shown as the messages are now.
+async fn answer(conn: &mut SqliteConnection, planned: Vec<Result<Planned>>) -> Result<Vec<Result<Appended>>> {
+    let mut results = Vec::with_capacity(planned.len());
+    for step in planned {
+        results.push(match step {
+            Ok(Planned::Logged(event)) => Ok(Appended::Logged(event)),
+            Ok(Planned::Unchanged(head)) => Ok(Appended::Unchanged(head)),
+            Ok(Planned::Duplicate(id)) => {
+                history::one(conn, id, None).await?.map(Appended::Duplicate).ok_or(StoreError::Missing)
+            }
+            Err(error) => Err(error),
+        });
+    }
+    Ok(results)
+}
+
+/// Learns the heads of those of `channels` that are there and not known.
+pub(super) async fn learn_heads(
+    conn: &mut SqliteConnection,
+    facts: &mut Facts,
+    channels: impl Iterator<Item = ChannelId>,
+) -> Result<()> {
+    let mut unknown: Vec<ChannelId> = channels.filter(|channel| facts.head(*channel).is_none()).collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    for chunk in rows::chunks(&unknown) {
+        let sql = rows::values(
+            "WITH wanted (id) AS (VALUES ",
+            chunk.len(),
+            1,
+            ") SELECT c.id, COALESCE((SELECT MAX(seq) FROM log WHERE channel_id = c.id), 0) AS head \
+             FROM wanted CROSS JOIN channels c ON c.id = wanted.id WHERE c.room_id IS NOT NULL",
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for channel in chunk {
+            query = query.bind(channel.0);
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            facts.learn_head(ChannelId(rows::id(&row, "id")?), rows::count(&row, "head")?);
+        }
+    }
+    Ok(())
+}
+
+async fn look_up(conn: &mut SqliteConnection, facts: &mut Facts, wanted: Wanted) -> Result<Found> {
+    let mut found = Found::default();
+    learn_heads(conn, facts, wanted.channels.into_iter()).await?;
+    let users: Vec<UserId> = wanted.users.into_iter().collect();
+    for chunk in rows::chunks(&users) {
+        let after = ") SELECT u.id, u.display_name FROM wanted CROSS JOIN users u ON u.id = wanted.id";
+        let sql = rows::values("WITH wanted (id) AS (VALUES ", chunk.len(), 1, after);
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for user in chunk {
+            query = query.bind(user.0);
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            facts.learn_name(UserId(rows::id(&row, "id")?), row.try_get("display_name")?);
+        }
+    }
+    if !wanted.keys.is_empty() && facts.needs_row() {
+        let last = sqlx::query_scalar("SELECT COALESCE(MAX(n), 0) FROM messages").fetch_one(&mut *conn).await?;
+        facts.learn_last_row(last);
+    }
+    for chunk in rows::chunks(&wanted.keys) {
+        let sql = rows::values(
+            "WITH wanted (channel, author, key) AS (VALUES ",
+            chunk.len(),
+            3,
+            ") SELECT m.channel_id, m.author_id, m.key, m.id, m.fingerprint FROM wanted CROSS JOIN messages m \
+             ON m.channel_id = wanted.channel AND m.author_id = wanted.author AND m.key = wanted.key",
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (channel, author, key) in chunk {
+            query = query.bind(channel.0).bind(author.0).bind(key.as_str());
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            let (key, first) = first_send(&row)?;
+            found.keys.insert(key, first);
+        }
+    }
+    let replies: Vec<(ChannelId, u64)> = wanted.replies.into_iter().collect();
+    for chunk in rows::chunks(&replies) {
+        let sql = rows::values(
+            "WITH wanted (channel, seq) AS (VALUES ",
+            chunk.len(),
+            2,
+            ") SELECT l.channel_id, l.seq FROM wanted CROSS JOIN log l \
+             ON l.channel_id = wanted.channel AND l.seq = wanted.seq WHERE l.kind = 0",
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (channel, seq) in chunk {
+            query = query.bind(channel.0).bind(rows::int(*seq));
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            found.replies.insert((ChannelId(rows::id(&row, "channel_id")?), rows::count(&row, "seq")?));
+        }
+    }
+    let mentions: Vec<(ChannelId, String)> = wanted.mentions.into_iter().collect();
+    for chunk in rows::chunks(&mentions) {
+        let sql = rows::values(
+            "WITH wanted (channel, name) AS (VALUES ",
+            chunk.len(),
+            2,
+            ") SELECT c.id AS channel_id, u.id, u.username FROM wanted CROSS JOIN channels c ON c.id = wanted.channel \
+             CROSS JOIN users u ON u.username = wanted.name \
+             CROSS JOIN members m ON m.room_id = c.room_id AND m.user_id = u.id",
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (channel, name) in chunk {
+            query = query.bind(channel.0).bind(name.as_str());
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            let key = (ChannelId(rows::id(&row, "channel_id")?), row.try_get("username")?);
+            found.members.insert(key, UserId(rows::id(&row, "id")?));
+        }
+    }
+    Ok(found)
+}
+
+fn first_send(row: &SqliteRow) -> Result<((ChannelId, UserId, IdempotencyKey), FirstSend)> {
+    let corrupt = |what: &str| StoreError::Corrupt(what.to_owned());
+    let key = IdempotencyKey::parse(row.try_get("key")?).map_err(|_| corrupt("messages.key"))?;
+    let fingerprint =
+        row.try_get::<&[u8], _>("fingerprint")?.try_into().map_err(|_| corrupt("messages.fingerprint"))?;
+    let id = MessageId(row.try_get::<Uuid, _>("id")?);
+    let key = (ChannelId(rows::id(row, "channel_id")?), UserId(rows::id(row, "author_id")?), key);
+    Ok((key, FirstSend { id, fingerprint }))
+}
+
+/// Multi-row statements for everything a plan holds.
+async fn store(conn: &mut SqliteConnection, rows: Rows) -> Result<()> {
+    for chunk in rows::chunks(&rows.messages) {
+        let before = "INSERT INTO messages \
+                      (n, id, channel_id, seq, author_id, key, fingerprint, reply_to, created_at, text) VALUES ";
+        let mut query = sqlx::query(AssertSqlSafe(rows::values(before, chunk.len(), 10, "")));
+        for message in chunk {
+            query = query
+                .bind(message.row)
+                .bind(message.id.0)
+                .bind(message.channel.0)
+                .bind(rows::int(message.seq))
+                .bind(message.author.0)
+                .bind(message.key.as_str())
+                .bind(message.fingerprint.to_vec())
+                .bind(message.reply_to.map(rows::int))
+                .bind(message.at.as_millis())
+                .bind(message.text.as_str());
+        }
+        query.execute(&mut *conn).await?;
+    }
+    for chunk in rows::chunks(&rows.entries) {
+        let before = "INSERT INTO log (channel_id, seq, kind, calls_all, actor, message, at, body) VALUES ";
+        let mut query = sqlx::query(AssertSqlSafe(rows::values(before, chunk.len(), 8, "")));
+        for entry in chunk {
+            query = query
+                .bind(entry.channel.0)
+                .bind(rows::int(entry.seq))
+                .bind(entry.kind as i64)
+                .bind(entry.calls_all)
+                .bind(entry.actor.0)
+                .bind(entry.row)
+                .bind(entry.at.as_millis())
+                .bind(entry.body.as_deref());
+        }
+        query.execute(&mut *conn).await?;
+    }
+    for chunk in rows::chunks(&rows.mentions) {
+        let before = "INSERT INTO mentions (message, user_id, channel_id, seq) VALUES ";
+        let mut query = sqlx::query(AssertSqlSafe(rows::values(before, chunk.len(), 4, "")));
+        for mention in chunk {
+            query = query.bind(mention.row).bind(mention.user.0).bind(mention.channel.0).bind(rows::int(mention.seq));
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+// How far I have read in each channel: the marker only moves forward, and the server hears of it at most once a second
+// per channel, after a drop too. Never counts messages; it asks for the counts that go with a marker.
+
+/** Markers are told at most this often. */
+const EVERY_MS = 1000;
+
+export class Reads {
+  /** @param {{setTimeout: (fn: () => void, ms: number) => any, tell: (channel: string, upto: number) => Promise<unknown>, onRead: (channel: string, upto: number) => void}} needs */
+  constructor(needs) {
+    this.needs = needs;
+    /** @type {Map<string, number>} */
+    this.markers = new Map();
+    /** @type {Set<string>} channels whose marker the server has not heard */
+    this.untold = new Set();
+    /** @type {Set<string>} channels that wait for a connection */
+    this.held = new Set();
+    /** @type {Set<string>} channels that were told a moment ago */
+    this.resting = new Set();
+  }
+
+  /** @param {string} channel */
+  upto(channel) {
+    return this.markers.get(channel) ?? -1;
+  }
+
+  /** I saw everything up to `seq`. @param {string} channel @param {number} seq */
+  seen(channel, seq) {
+    if (!Number.isSafeInteger(seq) || seq <= this.upto(channel)) return;
+    this.markers.set(channel, seq);
+    this.needs.onRead(channel, seq);
+    this.untold.add(channel);
+    this.tell(channel);
+  }
+
+  /** Another device of mine read on; false: not further than here. @param {string} channel @param {number} seq */
+  elsewhere(channel, seq) {
+    if (seq < this.upto(channel)) return false;
+    this.markers.set(channel, seq);
+    return true;
+  }
+
+  /** The connection is back. */
+  tellAll() {
+    const channels = [...this.untold, ...this.held];
+    this.held.clear();
+    for (const channel of channels) {
+      this.untold.add(channel);
+      this.tell(channel);
+    }
+  }
+
+  clear() {
+    this.markers.clear();
+    this.untold.clear();
+    this.held.clear();
+  }
+
+  /** @param {string} channel */
+  tell(channel) {
+    if (this.resting.has(channel) || !this.untold.delete(channel)) return;
+    this.resting.add(channel);
+    this.needs.tell(channel, this.upto(channel)).catch((error) => {
+      if (error?.code === 'disconnected') this.held.add(channel);
+      else if (error?.code === 'timeout' || error?.code === 'rate_limited') this.untold.add(channel);
+    });
+    this.needs.setTimeout(() => {
+      this.resting.delete(channel);
+      this.tell(channel);
+    }, EVERY_MS);
+  }
+}

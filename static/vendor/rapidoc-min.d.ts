@@ -1,0 +1,2 @@
+// RapiDoc registers <rapi-doc> and exports nothing that is used here.
+export {};
