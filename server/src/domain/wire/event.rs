@@ -144,6 +144,16 @@ pub enum PresenceState {
     },
 }
 
+impl PresenceState {
+    /// Where.
+    #[must_use]
+    pub fn room(&self) -> RoomId {
+        match self {
+            Self::Names { room, .. } | Self::Count { room, .. } => *room,
+        }
+    }
+}
+
 /// A passing event: no seq, never replayed.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[serde(tag = "ev", content = "d")]
