@@ -174,6 +174,7 @@ pub fn parse(line: impl IntoIterator<Item = OsString>, variables: &Variables) ->
 pub fn command() -> clap::Command {
     // The long form of clap's help spreads each flag over six lines.
     let help = clap::Arg::new("help").short('h').long("help").help("Print this").action(clap::ArgAction::HelpShort);
+    let help = help.help_heading(clap::builder::Resettable::Reset);
     let command = Cli::command().disable_help_flag(true).arg(help.global(true));
     command.mut_args(|arg| {
         let Some(name) = arg.get_env().map(|name| name.to_string_lossy().into_owned()) else { return arg };

@@ -56,7 +56,8 @@ fn every_variable_has_an_example_that_is_accepted() {
     let with_example: Vec<_> = EXAMPLES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(known, with_example, "in alphabetical order");
     for (name, example) in EXAMPLES {
-        run(&[], &[(name, example)]).unwrap_or_else(|stop| panic!("{name}: {stop:?}"));
+        run(&[], &[("PUBLIC_URL", "https://chat.example.org"), (name, example)])
+            .unwrap_or_else(|stop| panic!("{name}: {stop:?}"));
     }
     for name in NOT_YET {
         assert!(!known.iter().any(|known| known == name), "{name} is honoured and listed as unused");
