@@ -2,18 +2,41 @@
 //!
 //! Owns the tasks and their queues. Never parses HTTP and never writes SQL.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+mod bus;
+mod clock;
+mod frame;
+mod outbox;
+mod registry;
+mod reply;
+mod room;
+mod session;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{mpsc::error::TrySendError, oneshot},
+};
 use tokio_tungstenite::WebSocketStream;
 
+use self::{
+    clock::Clock,
+    frame::Frame,
+    outbox::Outbox,
+    registry::{RoomQueue, Rooms, Sessions},
+    reply::{Reply, Written},
+    room::RoomCommand,
+    session::{Ended, Session},
+};
 use crate::{
     auth::Tokens,
     domain::{
-        AuthSessionId, ChannelId, Role, RoomId, UserId,
+        AuthSessionId, ChannelId, RoomId, UserId,
+        room::{News, Scope},
         wire::{
-            self, Sent, User, WireError,
-            event::{Credential, PresenceState},
+            self, Close, ErrorCode, Sent, User, WireError,
+            event::{Credential, Event, PresenceState},
         },
     },
     metrics::Metrics,
@@ -76,13 +99,39 @@ pub struct LiveOptions {
 
 /// The running floor. Cheap to clone.
 #[derive(Clone)]
-pub struct Live(Arc<()>);
+pub struct Live(Arc<Floor>);
 
-#[allow(clippy::todo, clippy::unused_async, unused_variables)]
+/// What every task of this floor shares.
+struct Floor {
+    store: Store,
+    tokens: Tokens,
+    options: LiveOptions,
+    metrics: Metrics,
+    sessions: Sessions,
+    rooms: Rooms,
+    clock: Clock,
+    epoch: String,
+    /// `ping`, the same for everybody.
+    ping: Option<Arc<Frame>>,
+}
+
 impl Live {
     /// Starts the dispatcher of committed batches.
+    #[must_use]
     pub fn start(store: Store, committed: Committed, tokens: Tokens, options: LiveOptions, metrics: Metrics) -> Self {
-        todo!()
+        let floor = Arc::new(Floor {
+            epoch: store.epoch(),
+            store,
+            tokens,
+            options,
+            metrics,
+            sessions: Sessions::default(),
+            rooms: Rooms::default(),
+            clock: Clock::start(),
+            ping: Frame::event(&Event::Ping, None),
+        });
+        tokio::spawn(bus::dispatch(floor.clone(), committed));
+        Self(floor)
     }
 
     /// Serves one upgraded WebSocket to its end. `signed_in` = the credential the upgrade carried, checked; `None` = the
@@ -96,38 +145,208 @@ impl Live {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        todo!()
+        let floor = &self.0;
+        let outbox = floor.sessions.open(|key| Outbox::new(key, address));
+        let guard = Guard::new(floor.clone(), outbox.clone());
+        let door = entrance.door();
+        let mut session = Session::new(floor.clone(), outbox, socket, entrance, signed_in);
+        let ended = AssertUnwindSafe(session.run()).catch_unwind().await;
+        guard.log(&session, door, ended.ok());
     }
 
     /// `POST /api/channels/{id}/messages`: the same path, limits and guarantees as `send`.
+    ///
+    /// # Errors
+    /// As `send` is refused.
     pub async fn send(&self, user: UserId, channel: ChannelId, send: wire::Send) -> Result<Sent, WireError> {
-        todo!()
+        let ask = session::ask(send, self.0.options.message_max_length)?;
+        let queue = self.0.room_of_channel(channel, user).await?;
+        let (reply, answer) = Reply::to_caller(&self.0);
+        // A room that ended just now drops the command, and the reply says so.
+        let _ = queue.send(RoomCommand::Write(user, channel, Box::new(ask), reply)).await;
+        match answer.await {
+            Ok(Ok(Written::Sent(sent))) => Ok(*sent),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Written::Logged(_))) | Err(_) => Err(WireError::unavailable()),
+        }
     }
 
-    /// Tells a room of a change that REST made durable. Returns when the room has taken it (bounded queue).
+    /// Tells a room of a change that REST made durable. Returns when the room's sessions have been told.
     pub async fn tell(&self, room: RoomId, news: RoomNews) {
-        todo!()
+        let floor = &self.0;
+        let joined = match &news {
+            RoomNews::MemberJoined(member) => Some(member.user),
+            _ => None,
+        };
+        let followers = joined.map(|user| floor.sessions.followers(user)).unwrap_or_default();
+        let queue = if followers.is_empty() { floor.rooms.active(room) } else { Some(floor.room(room)) };
+        // A room without a task has nobody to tell, and reads the change from the store when it starts.
+        if let Some(queue) = queue {
+            let (done, told) = oneshot::channel();
+            let _ = queue.send(RoomCommand::News(Box::new(news.into()), done)).await;
+            let _ = told.await;
+        }
+        for outbox in followers {
+            let user = joined.unwrap_or(UserId(uuid::Uuid::nil()));
+            if let Err(error) = session::attach(floor, &outbox, room, user, Scope::All).await
+                && error.code == ErrorCode::Unavailable
+            {
+                // The session comes again and finds the room in its list.
+                outbox.end(Close::PositionLost);
+            }
+        }
     }
 
     /// A user changed their name or settings: tell the rooms they are in.
     pub async fn user_changed(&self, user: UserId) {
-        todo!()
+        let rooms = match self.0.store.rooms_of(user).await {
+            Ok(rooms) => rooms,
+            Err(error) => return tracing::warn!(user.id = %user, %error, "rooms not told of a changed user"),
+        };
+        for (room, _) in rooms {
+            if self.0.rooms.active(room.id).is_some()
+                && let Ok(Some(member)) = self.0.store.member(room.id, user).await
+            {
+                self.tell(room.id, RoomNews::MemberChanged(member)).await;
+            }
+        }
     }
 
     /// Ends every session of these sign-ins at once (logout, revocation): close 4500.
     pub fn end_auth_sessions(&self, ended: &[AuthSessionId]) {
-        todo!()
+        self.0.sessions.end_sign_ins(ended);
     }
 
     /// Who is online in a room.
     pub async fn presence(&self, room: RoomId) -> PresenceState {
-        todo!()
+        let nobody = PresenceState::Names { room, online: Vec::new() };
+        let Some(queue) = self.0.rooms.active(room) else { return nobody };
+        let (reply, state) = oneshot::channel();
+        let _ = queue.send(RoomCommand::Presence(reply)).await;
+        state.await.unwrap_or(nobody)
     }
 
     /// No new sessions; `going_away` spread over `spread`, then close 4001. Returns when all sessions have ended.
     pub async fn drain(&self, spread: Duration) {
-        todo!()
+        let sessions = self.0.sessions.drain();
+        let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX).max(1);
+        for (n, outbox) in (0u32..).zip(&sessions) {
+            // Evenly over the time: reconnects arrive as a trickle.
+            outbox.drain(spread.saturating_mul(n) / count);
+        }
+        self.0.sessions.all_ended().await;
     }
 }
 
-const _: Option<Role> = None;
+impl Floor {
+    /// How often sessions are pinged: 25 s where 30 s of silence are allowed.
+    fn ping_interval(&self) -> Duration {
+        (self.options.receive_timeout * 5 / 6).max(Duration::from_millis(1))
+    }
+
+    /// The queue of a room, whose task is started where none runs.
+    fn room(self: &Arc<Self>, room: RoomId) -> RoomQueue {
+        self.rooms.open(room, |commands| room::start(self.clone(), room, commands))
+    }
+
+    /// The queue of the room of `channel`.
+    ///
+    /// # Errors
+    /// `not_found` for a channel that is not there, or not for `user`; `unavailable`.
+    async fn room_of_channel(self: &Arc<Self>, channel: ChannelId, user: UserId) -> Result<RoomQueue, WireError> {
+        if let Some(queue) = self.rooms.of_channel(channel) {
+            return Ok(queue);
+        }
+        // Only a member's question starts a room.
+        match self.store.channel_for(channel, user).await {
+            Ok(Some((record, _))) => Ok(self.room(record.room)),
+            Ok(None) => Err(WireError::not_found()),
+            Err(_) => Err(WireError::unavailable()),
+        }
+    }
+
+    /// The session behind `outbox` hears nothing any more: its rooms and its user are told at once.
+    fn leave(&self, outbox: &Outbox) {
+        self.sessions.sign_out(outbox.key);
+        for room in outbox.retire() {
+            let Some(queue) = self.rooms.active(room) else { continue };
+            if let Err(TrySendError::Full(command)) = queue.try_send(RoomCommand::Detach(outbox.key)) {
+                // The room is busy; the session need not wait for it.
+                tokio::spawn(async move { queue.send(command).await });
+            }
+        }
+    }
+}
+
+/// Sees to it that a session is counted and forgotten, however it ends.
+struct Guard {
+    floor: Arc<Floor>,
+    outbox: Arc<Outbox>,
+}
+
+impl Guard {
+    fn new(floor: Arc<Floor>, outbox: Arc<Outbox>) -> Self {
+        floor.metrics.sessions.inc();
+        Self { floor, outbox }
+    }
+
+    /// Counts and logs the end; `None` is a panic.
+    fn log<S>(&self, session: &Session<S>, door: Door, ended: Option<Ended>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (code, by_server) = ended.map_or((1011, true), |ended| (ended.code, ended.by_server));
+        // A client may send any code; it must not make any number of series.
+        let label =
+            if by_server || matches!(code, 1000 | 1001 | 1005 | 1006) { code.to_string() } else { "other".into() };
+        self.floor.metrics.session_closes.with_label_values(&[label.as_str()]).inc();
+        let user = session.user().map(tracing::field::display);
+        tracing::info!(
+            session.id = session.name(),
+            session.door = ?door,
+            session.dropped = self.outbox.dropped(),
+            user.id = user,
+            client.address = %self.outbox.address,
+            close.code = code,
+            close.by_server = by_server,
+            "session ended"
+        );
+        if code == 1011 {
+            tracing::error!(session.id = session.name(), "the session failed");
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.floor.leave(&self.outbox);
+        self.floor.sessions.close(self.outbox.key);
+        self.floor.metrics.sessions.dec();
+        self.floor.metrics.dropped.inc_by(self.outbox.dropped());
+    }
+}
+
+impl Entrance {
+    fn door(&self) -> Door {
+        match self {
+            Entrance::All => Door::All,
+            Entrance::Text(_) => Door::Text,
+            Entrance::Signal(_) => Door::Signal,
+        }
+    }
+}
+
+impl From<RoomNews> for News {
+    fn from(news: RoomNews) -> Self {
+        match news {
+            RoomNews::ChannelNew(record) => News::ChannelNew(room::channel(record)),
+            RoomNews::ChannelChanged(record) => News::ChannelChanged(room::channel(record)),
+            RoomNews::ChannelGone(record) => News::ChannelGone(record.id),
+            RoomNews::MemberJoined(record) => News::MemberJoined(record.user, room::member(record)),
+            RoomNews::MemberLeft(user, reason) => News::MemberLeft(user, reason),
+            RoomNews::MemberChanged(record) => News::MemberChanged(record.user, room::member(record)),
+            RoomNews::RoomChanged(record) => News::RoomChanged(room::info(record)),
+            RoomNews::RoomRemoved => News::RoomRemoved,
+        }
+    }
+}

@@ -144,6 +144,16 @@ pub enum PresenceState {
     },
 }
 
+impl PresenceState {
+    /// Where.
+    #[must_use]
+    pub fn room(&self) -> RoomId {
+        match self {
+            Self::Names { room, .. } | Self::Count { room, .. } => *room,
+        }
+    }
+}
+
 /// A passing event: no seq, never replayed.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[serde(tag = "ev", content = "d")]
@@ -287,6 +297,8 @@ pub struct RoomMember {
     pub user: UserId,
     /// What others see.
     pub name: String,
+    /// The account's name.
+    pub username: String,
     /// What they are, or were.
     pub role: Role,
 }
