@@ -11,17 +11,19 @@ import { JoinPage } from './views/join.js';
 import { closeAllDialogs, openLayers } from './views/layout.js';
 import { SetupPage } from './views/setup.js';
 import { RoomShell } from './views/shell.js';
-import { Ended, Loading } from './views/states.js';
+import { Ended, Loading, ServerSilent } from './views/states.js';
 import { Toasts } from './views/toasts.js';
 
 function Page() {
-  if (!model.ready.value) return html`<${Loading} />`;
+  const { status, code } = model.connection.value;
+  if (!model.ready.value) return status === 'reconnecting' ? html`<${ServerSilent} />` : html`<${Loading} />`;
   const route = model.route.value;
   if (route.name === 'invite') return html`<${JoinPage} key=${route.token} token=${route.token} />`;
   if (route.name === 'setup') return html`<${SetupPage} token=${route.token} />`;
   if (route.name === 'register') return html`<${RegisterPage} />`;
   if (route.name === 'signin' || !model.me.value) return html`<${SignInPage} />`;
-  if (model.connection.value.status === 'ended') return html`<${Ended} />`;
+  // Removed from the last room: the way to a new one stays open.
+  if (status === 'ended' && !(code === 4503 && route.name === 'home')) return html`<${Ended} />`;
   if (route.name === 'room') return html`<${RoomShell} />`;
   return html`<${HomePage} />`;
 }

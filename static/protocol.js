@@ -571,9 +571,10 @@ export class Subscription {
     this.round = 0;
   }
 
-  /** Hears no more; the server is not told, a later `subscribe` starts where you say. */
+  /** Hears no more; a later `subscribe` starts where you say. */
   close() {
     if (this.connection.subscriptions.get(this.ch) === this) this.connection.subscriptions.delete(this.ch);
+    if (this.phase !== 'detached' && this.phase !== 'closed') this.connection.notify('unsub', { d: [this.ch] });
     this.phase = 'closed';
     this.waiting = [];
   }

@@ -154,6 +154,8 @@ export const model = {
   ],
   revokeInvite: done('revokeInvite'), setRole: done('setRole'), removeMember: done('removeMember'),
   send(words) {
+    draft(channel.value.id).value = '';
+    model.replyTo.value = null;
     timeline.value = { ...timeline.value, messages: [...timeline.value.messages, { ...message(meIs, '10:45', words), created_at: new Date().toISOString() }] };
   },
   retry() {}, discard() {}, typed() {},

@@ -28,7 +28,7 @@ export const SCREENS = [
   { name: 'list', at: LIST, screen: 'chat' },
   { name: 'empty', at: ROOM },
   { name: 'empty-member', at: ROOM },
-  { name: 'offline', at: ROOM },
+  { name: 'offline', at: ROOM, steps: (page) => page.getByText('Reconnecting').waitFor() },
   { name: 'pending', at: ROOM },
   { name: 'long', at: ROOM },
   { name: 'long-up', at: ROOM, screen: 'long', steps: async (page) => {

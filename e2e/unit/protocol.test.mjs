@@ -494,3 +494,17 @@ test('exactly once, in order, over a server that drops, doubles, delays and clos
     assert.deepEqual(got, log.map((e) => e.seq), `seed ${seed}`);
   }
 });
+
+test('a closed subscription tells the server, a detached one has nobody to tell', async () => {
+  const { Socket, connection } = await online();
+  const subscription = connection.subscribe('c1', { onEvent: () => {} });
+  await answerSub(Socket.last, { head: 3 });
+  subscription.close();
+  assert.deepEqual(Socket.last.of('unsub').map((c) => c.d), [['c1']]);
+  subscription.close();
+  assert.equal(Socket.last.of('unsub').length, 1);
+  const other = connection.subscribe('c2', { onEvent: () => {} });
+  Socket.last.end(4001);
+  other.close();
+  assert.equal(Socket.last.of('unsub').length, 1);
+});

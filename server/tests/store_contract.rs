@@ -14,12 +14,18 @@ mod invites;
 mod log;
 #[path = "store_contract/members.rs"]
 mod members;
+#[path = "store_contract/model.rs"]
+mod model;
 #[path = "store_contract/reading.rs"]
 mod reading;
 #[path = "store_contract/rooms.rs"]
 mod rooms;
 #[path = "store_contract/sign_ins.rs"]
 mod sign_ins;
+#[path = "store_contract/spawnable.rs"]
+mod spawnable;
+#[path = "store_contract/sqlite_files.rs"]
+mod sqlite_files;
 #[path = "store_contract/users.rs"]
 mod users;
 
@@ -99,6 +105,9 @@ contract! {
             a_closed_store_refuses,
             what_was_answered_survives_reopening,
             a_full_queue_refuses_at_once,
+        }
+        model {
+            random_changes_agree_with_the_model,
         }
         reading {
             history_pages_both_ways,

@@ -43,9 +43,10 @@ function titleOf() {
   const { name } = model.app.value;
   const route = model.route.value;
   const room = model.room.value;
-  if (!model.me.value && route.name !== 'invite' && route.name !== 'setup') return `Sign in · ${name}`;
   if (route.name === 'invite') return `Invite · ${name}`;
   if (route.name === 'setup') return `First run · ${name}`;
+  if (route.name === 'register') return `Create an account · ${name}`;
+  if (!model.me.value) return `Sign in · ${name}`;
   if (route.name !== 'room' || !room) return name;
   const channel = model.channel.value;
   const unread = room.channels.reduce((sum, each) => sum + each.unread, 0);

@@ -39,7 +39,7 @@ export function SignInForm({ label = 'Sign in', after }) {
     await after?.();
   });
   const failure = enter.failure.value;
-  return html`<${Form} action=${enter} label="Sign in">
+  return html`<${Form} action=${enter} label="Sign in" focusFirst>
     <${Field} label="Username" value=${username} autocomplete="username" autocapitalize="none" spellcheck="false" required error=${failure?.fields.username ?? null} />
     <${Field} label="Password" type="password" value=${password} autocomplete="current-password" required error=${failure?.fields.password ?? null} />
     <${Problem} failure=${failure} fields=${['username', 'password']} />
@@ -80,7 +80,7 @@ export function RegisterForm({ label = 'Create account', invite, after }) {
     await after?.();
   });
   const failure = create.failure.value;
-  return html`<${Form} action=${create} label="Create an account">
+  return html`<${Form} action=${create} label="Create an account" focusFirst>
     <${AccountFields} shown=${shown} username=${username} password=${password} failure=${failure} />
     <${Problem} failure=${failure} fields=${['display_name', 'username', 'password']} />
     <${Button} type="submit" kind="primary" large busy=${create.busy.value}>${label}</${Button}>

@@ -13,6 +13,9 @@ import { Button, Icon, IconButton, Spinner } from './parts.js';
 
 /** @typedef {import('../model.d.ts').Channel} Channel */
 
+/** A connection that is back sooner than this was not worth a banner. */
+const PATIENCE_MS = 700;
+
 export function Chat() {
   const channel = model.channel.value;
   if (!channel) return html`<main class="chat"><${ConnectionBanner} /><${NoChannel} /></main>`;
@@ -117,14 +120,23 @@ function NoChannel() {
 function ConnectionBanner() {
   const { status, retryAt } = model.connection.value;
   const now = useSignal(Date.now());
+  const shown = useSignal(false);
   const waiting = status === 'reconnecting';
+  useEffect(() => {
+    if (!waiting) return undefined;
+    const patience = setTimeout(() => (shown.value = true), PATIENCE_MS);
+    return () => {
+      clearTimeout(patience);
+      shown.value = false;
+    };
+  }, [waiting]);
   useEffect(() => {
     if (!waiting) return undefined;
     now.value = Date.now();
     const timer = setInterval(() => (now.value = Date.now()), 1_000);
     return () => clearInterval(timer);
   }, [waiting, retryAt]);
-  if (!waiting) return null;
+  if (!waiting || !shown.value) return null;
   const seconds = retryAt === null ? 0 : Math.ceil((retryAt - now.value) / 1_000);
   return html`<div class="banner warn">
     <${Icon} name="wifi-off" />

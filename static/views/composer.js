@@ -1,6 +1,6 @@
 // @ts-check
 // Owns the place where messages are written: the growing field, the counter, the reply bar, who is typing.
-// Never sends by itself; model.send does.
+// Never sends by itself; model.send does, and clears the draft and the reply.
 import { html, useEffect, useLayoutEffect, useRef } from '../vendor/ui.mjs';
 import { model } from '../state.js';
 import { plainLine } from './markdown.js';
@@ -45,8 +45,6 @@ function OpenComposer({ channel }) {
     field.current?.focus();
     if (words === '' || over) return;
     model.send(words);
-    draft.value = '';
-    model.replyTo.value = null;
   };
   /** @param {KeyboardEvent} event */
   const onKeyDown = (event) => {

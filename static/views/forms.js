@@ -45,12 +45,16 @@ export function asFailure(error) {
 }
 
 /**
- * A form that sends its focus to the first field in trouble.
- * @param {{ children?: any, action: ReturnType<typeof useAction<[]>>, label?: string }} p
+ * A form that sends its focus to the first field in trouble. `focusFirst` starts in the first field, except by touch,
+ * where it would open the keyboard over the page.
+ * @param {{ children?: any, action: ReturnType<typeof useAction<[]>>, label?: string, focusFirst?: boolean }} p
  */
-export function Form({ children, action, label }) {
+export function Form({ children, action, label, focusFirst }) {
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   const failure = action.failure.value;
+  useEffect(() => {
+    if (focusFirst && matchMedia('(hover: hover)').matches) form.current?.querySelector('input')?.focus();
+  }, []);
   useEffect(() => {
     const first = failure && form.current?.querySelector('[aria-invalid=true]');
     if (first instanceof HTMLElement) first.focus();

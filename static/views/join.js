@@ -43,9 +43,9 @@ function Invitation({ token, preview }) {
   const me = model.me.value;
   return html`<header class="card-head">
       <${RoomMark} title=${room.title} large />
-      <p><b>${inviter}</b> invited you to</p>
+      <p>${inviter ? html`<b>${inviter}</b> invited you to` : 'You are invited to'}</p>
       <h1>${room.title}</h1>
-      ${talking.length === 0 && html`<p>${counted(room.members, 'member')}</p>`}
+      ${talking.length === 0 && room.members > 0 && html`<p>${counted(room.members, 'member')}</p>`}
     </header>
     ${talking.length > 0 && html`<${Talking} people=${talking} />`}
     ${me
@@ -77,7 +77,7 @@ function JoinByName({ token }) {
     return model.joinAsGuest(token, name.value.trim());
   });
   const failure = join.failure.value;
-  return html`<${Form} action=${join} label="Join">
+  return html`<${Form} action=${join} label="Join" focusFirst>
     <${Field} label="Your name" value=${name} autocomplete="nickname" maxlength="64" required placeholder="How should we call you?" error=${failure?.fields.display_name ?? null} />
     <${Problem} failure=${failure} fields=${['display_name']} />
     <${Button} type="submit" kind="primary" large busy=${join.busy.value}>Join room</${Button}>

@@ -15,6 +15,9 @@ import { Avatar, Button, Icon } from './parts.js';
  * @typedef {import('../model.d.ts').Role} Role
  */
 
+/** More rows than this help nobody and slow the page. */
+const MAX_ROWS = 300;
+
 /** @type {Record<Role, number>} */
 const RANK = { owner: 0, admin: 1, member: 2, guest: 3 };
 
@@ -51,9 +54,9 @@ function MemberGroups({ room }) {
   /** @param {Member} member */
   const isHere = (member) => (room.presence.get(member.user) ?? 'offline') !== 'offline';
   const online = members.filter(isHere);
-  if (online.length < room.onlineCount && online.length === 0) {
+  if (online.length < room.onlineCount) {
     const title = `Members · ${members.length}, ${room.onlineCount} online`;
-    return html`<${MemberList} title=${title} members=${members} room=${room} />`;
+    return html`<${MemberList} title=${title} members=${members} room=${room} counted />`;
   }
   const offline = members.filter((member) => !isHere(member));
   return html`<${MemberList} title=${`Online · ${online.length}`} members=${online} room=${room} />
@@ -65,20 +68,23 @@ function byRankThenName(a, b) {
   return RANK[a.role] - RANK[b.role] || a.name.localeCompare(b.name, undefined, { numeric: true });
 }
 
-/** @param {{ title: string, members: Member[], room: RoomView, away?: boolean }} p */
-function MemberList({ title, members, room, away }) {
+/** `counted`: how many are online is known, but not who. @param {{ title: string, members: Member[], room: RoomView, away?: boolean, counted?: boolean }} p */
+function MemberList({ title, members, room, away, counted }) {
   return html`<section>
     <div class="group-head"><h2>${title}</h2></div>
     <ul>
-      ${members.map((member) => html`<li key=${member.user}><${MemberRow} member=${member} room=${room} away=${away} /></li>`)}
+      ${members.slice(0, MAX_ROWS).map((member) => html`<li key=${member.user}>
+        <${MemberRow} member=${member} room=${room} away=${away} counted=${counted} />
+      </li>`)}
     </ul>
+    ${members.length > MAX_ROWS && html`<p class="group-head">and ${members.length - MAX_ROWS} more</p>`}
   </section>`;
 }
 
-/** @param {{ member: Member, room: RoomView, away?: boolean }} p */
-function MemberRow({ member, room, away }) {
+/** @param {{ member: Member, room: RoomView, away?: boolean, counted?: boolean }} p */
+function MemberRow({ member, room, away, counted }) {
   const me = model.me.value?.id === member.user;
-  const status = room.presence.get(member.user) ?? (room.presence.size === 0 && !away ? null : 'offline');
+  const status = room.presence.get(member.user) ?? (counted ? null : 'offline');
   const note = [member.role === 'member' ? '' : ROLE_WORDS[member.role], me ? 'You' : ''].filter(Boolean).join(' · ');
   const classes = away ? 'member away' : 'member';
   const face = html`<${Avatar} id=${member.user} name=${member.name} size=${30} status=${status} gone=${away} />

@@ -8,7 +8,7 @@ import { plainLine } from './markdown.js';
 import { MessageView, PendingView } from './message.js';
 import { Button, Icon, Spinner } from './parts.js';
 import { rowsOf } from './rows.js';
-import { followScroll } from './scroll.js';
+import { FollowScroll } from './scroll.js';
 import { dayOf, sameDay, timeOf } from './times.js';
 
 /**
@@ -25,7 +25,7 @@ export function MessageList({ timeline, channel }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const active = useSignal(/** @type {number | null} */ (null));
   const flash = useSignal(/** @type {number | null} */ (null));
-  const scroll = useMemo(() => followScroll(), []);
+  const scroll = useMemo(() => new FollowScroll(), []);
   const around = useSurroundings(timeline, box, flash);
   const { messages, pending, newSince, newSinceAt } = timeline;
   const rows = useMemo(
@@ -121,7 +121,7 @@ function HistoryEdge({ timeline, channel }) {
   </div>`;
 }
 
-/** @param {{ scroll: ReturnType<typeof followScroll> }} p */
+/** @param {{ scroll: FollowScroll }} p */
 function JumpPill({ scroll }) {
   if (!scroll.away.value) return null;
   const count = scroll.missed.value;

@@ -16,98 +16,116 @@ const LOAD_PX = 320;
 /** How far from the top the first unread message is put when a channel opens. */
 const NEW_LINE_PX = 96;
 
-export function followScroll() {
-  const away = signal(false);
-  const missed = signal(0);
-  /** @type {HTMLElement | null} */
-  let box = null;
-  /** @type {Timeline | null} */
-  let shown = null;
-  let opened = false;
-  let atEnd = true;
-  let fromEnd = 0;
-  let top = 0;
-  let leftAt = 0;
-
-  const measure = () => {
-    if (!box) return;
-    top = box.scrollTop;
-    fromEnd = box.scrollHeight - box.clientHeight - top;
-    atEnd = fromEnd <= AT_END_PX;
-    if (atEnd) leftAt = lastSeq(shown);
-    batch(() => {
-      away.value = fromEnd > AWAY_PX;
-      missed.value = atEnd ? 0 : countAfter(shown, leftAt);
-    });
-  };
-
-  const markSeen = () => {
-    const seq = lastSeq(shown);
-    if (opened && atEnd && seq > 0 && document.visibilityState === 'visible') model.seen(seq);
-  };
-
-  const onScroll = () => {
-    measure();
-    markSeen();
-    if (box && box.scrollTop < LOAD_PX) askForOlder();
-  };
-
-  const askForOlder = () => {
-    if (shown && opened && shown.hasOlder && !shown.loadingOlder && shown.phase === 'ready') void model.loadOlder();
-  };
-
-  const toEnd = () => {
-    if (!box) return;
-    box.scrollTop = box.scrollHeight;
-    measure();
-    markSeen();
-  };
+export class FollowScroll {
+  constructor() {
+    /** Far enough from the end to show the way back. */
+    this.away = signal(false);
+    /** Messages that arrived since the reader left the end. */
+    this.missed = signal(0);
+    /** @type {HTMLElement | null} */
+    this.box = null;
+    /** @type {Timeline | null} */
+    this.shown = null;
+    this.opened = false;
+    this.atEnd = true;
+    this.fromEnd = 0;
+    this.top = 0;
+    this.leftAt = 0;
+  }
 
   /** Listens to the element; returns the function that ends it. @param {HTMLElement} element */
-  const attach = (element) => {
-    box = element;
+  attach(element) {
+    this.box = element;
+    const onScroll = () => this.scrolled();
+    const onSight = () => this.markSeen();
     const observer = new ResizeObserver(() => {
-      if (atEnd && opened) toEnd();
-      else measure();
+      if (this.atEnd && this.opened) this.toEnd();
+      else this.measure();
     });
     observer.observe(element);
     if (element.firstElementChild) observer.observe(element.firstElementChild);
     element.addEventListener('scroll', onScroll, { passive: true });
-    document.addEventListener('visibilitychange', markSeen);
+    document.addEventListener('visibilitychange', onSight);
     return () => {
       observer.disconnect();
       element.removeEventListener('scroll', onScroll);
-      document.removeEventListener('visibilitychange', markSeen);
-      box = null;
+      document.removeEventListener('visibilitychange', onSight);
+      this.box = null;
     };
-  };
+  }
 
   /** Puts the list where the reader expects it after a change. @param {Timeline} timeline */
-  const settle = (timeline) => {
-    const before = shown;
-    shown = timeline;
+  settle(timeline) {
+    const before = this.shown;
+    const { box } = this;
+    this.shown = timeline;
     if (!box) return;
     // A scroll that happened since the last measure has not told its event yet.
-    if (box.scrollTop < top - 2 && box.scrollHeight - box.clientHeight - box.scrollTop > AT_END_PX) atEnd = false;
+    if (box.scrollTop < this.top - 2 && distanceToEnd(box) > AT_END_PX) this.atEnd = false;
     const sentNow = before !== null && timeline.pending.length > before.pending.length;
-    if (!opened && timeline.messages.length + timeline.pending.length > 0) {
-      opened = true;
-      openAt(box, timeline);
-      leftAt = timeline.newSince === null ? lastSeq(timeline) : timeline.newSince - 1;
-      measure();
-      markSeen();
-      if (box.scrollHeight <= box.clientHeight + LOAD_PX) askForOlder();
-    } else if (sentNow || atEnd) {
-      toEnd();
-    } else if (before && grewAbove(before, timeline)) {
-      box.scrollTop = box.scrollHeight - box.clientHeight - fromEnd;
-      measure();
+    if (!this.opened && timeline.messages.length + timeline.pending.length > 0) {
+      this.open(box, timeline);
+    } else if (sentNow || this.atEnd) {
+      this.toEnd();
     } else {
-      measure();
+      if (before && grewAbove(before, timeline)) box.scrollTop = box.scrollHeight - box.clientHeight - this.fromEnd;
+      this.measure();
     }
-  };
+  }
 
-  return { away, missed, attach, settle, toEnd };
+  toEnd() {
+    if (!this.box) return;
+    this.box.scrollTop = this.box.scrollHeight;
+    this.measure();
+    this.markSeen();
+  }
+
+  // ---- below: not for callers ----
+
+  /** @param {HTMLElement} box @param {Timeline} timeline */
+  open(box, timeline) {
+    this.opened = true;
+    openAt(box, timeline);
+    this.leftAt = timeline.newSince === null ? lastSeq(timeline) : timeline.newSince - 1;
+    this.measure();
+    this.markSeen();
+    if (box.scrollHeight <= box.clientHeight + LOAD_PX) this.askForOlder();
+  }
+
+  scrolled() {
+    this.measure();
+    this.markSeen();
+    if (this.box && this.box.scrollTop < LOAD_PX) this.askForOlder();
+  }
+
+  measure() {
+    const { box } = this;
+    if (!box) return;
+    this.top = box.scrollTop;
+    this.fromEnd = distanceToEnd(box);
+    this.atEnd = this.fromEnd <= AT_END_PX;
+    if (this.atEnd) this.leftAt = lastSeq(this.shown);
+    batch(() => {
+      this.away.value = this.fromEnd > AWAY_PX;
+      this.missed.value = this.atEnd ? 0 : countAfter(this.shown, this.leftAt);
+    });
+  }
+
+  /** Only what is at the end, with the page in sight, counts as read. */
+  markSeen() {
+    const seq = lastSeq(this.shown);
+    if (this.opened && this.atEnd && seq > 0 && document.visibilityState === 'visible') model.seen(seq);
+  }
+
+  askForOlder() {
+    const { shown } = this;
+    if (shown && this.opened && shown.hasOlder && !shown.loadingOlder && shown.phase === 'ready') void model.loadOlder();
+  }
+}
+
+/** @param {HTMLElement} box */
+function distanceToEnd(box) {
+  return box.scrollHeight - box.clientHeight - box.scrollTop;
 }
 
 /** The end, or the first unread message if it would be out of sight. @param {HTMLElement} box @param {Timeline} timeline */

@@ -31,7 +31,7 @@ export function SetupPage({ token }) {
       <p>Name your first room and the account that runs it.</p>
     </header>
     ${token === '' && html`<p class="note">The link is not whole. Open the one the server printed in its terminal.</p>`}
-    ${token !== '' && html`<${Form} action=${begin} label="First run">
+    ${token !== '' && html`<${Form} action=${begin} label="First run" focusFirst>
       <${Field} label="Room name" value=${room} required maxlength="80" autocomplete="off" placeholder="Foxglove" error=${failure?.fields.room ?? failure?.fields.title ?? null} />
       <${AccountFields} shown=${shown} username=${username} password=${password} failure=${failure} />
       <${Problem} failure=${failure} fields=${['room', 'title', 'display_name', 'username', 'password']} />

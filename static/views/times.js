@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 const clock = computed(() => {
   const wish = model.me.value?.settings.clock;
   /** @type {Intl.DateTimeFormatOptions} */
-  const options = { hour: '2-digit', minute: '2-digit' };
+  const options = { hour: wish === '24' ? '2-digit' : 'numeric', minute: '2-digit' };
   if (wish === '12') options.hourCycle = 'h12';
   if (wish === '24') options.hourCycle = 'h23';
   return new Intl.DateTimeFormat(undefined, options);

@@ -498,7 +498,7 @@ impl<S: Clone> Room<S> {
     }
 
     fn on_wire(&self, user: UserId, member: Member) -> RoomMember {
-        RoomMember { room: self.id, user, name: member.name, role: member.role }
+        RoomMember { room: self.id, user, name: member.name, username: member.username, role: member.role }
     }
 
     /// The sessions that follow everything in the room.

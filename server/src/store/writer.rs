@@ -81,7 +81,7 @@ pub(super) type Fingerprint = [u8; 16];
 pub(super) fn fingerprint(id: MessageId, text: &str, reply_to: Option<u64>) -> Fingerprint {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(id.0.as_bytes());
-    // No message has seq 0.
+    context.update(&[u8::from(reply_to.is_some())]);
     context.update(&reply_to.unwrap_or(0).to_be_bytes());
     context.update(text.as_bytes());
     let mut short = Fingerprint::default();
@@ -377,3 +377,6 @@ fn resolve(found: &Found, channel: ChannelId, names: &[String]) -> Vec<UserId> {
     users.dedup();
     users
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,11 @@
 //!
 //! Owns set-up only. Never asserts what a test is about.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use charge::{
     domain::{
@@ -25,7 +29,7 @@ pub(crate) struct World {
     pub(crate) metrics: Metrics,
     pub(crate) options: StoreOptions,
     published: JoinHandle<Vec<LogEvent>>,
-    dir: TempDir,
+    dir: Option<TempDir>,
     clock: AtomicI64,
 }
 
@@ -33,11 +37,16 @@ pub(crate) struct World {
 pub(crate) async fn sqlite() -> World {
     let dir = tempfile::tempdir().unwrap();
     let options = StoreOptions::in_dir(dir.path());
-    World::open(options, dir).await
+    World::open(options, Some(dir)).await
+}
+
+/// SQLite in a directory that outlives it.
+pub(crate) async fn sqlite_at(dir: &Path, busy_timeout: Duration) -> World {
+    World::open(StoreOptions { busy_timeout, ..StoreOptions::in_dir(dir) }, None).await
 }
 
 impl World {
-    async fn open(options: StoreOptions, dir: TempDir) -> Self {
+    async fn open(options: StoreOptions, dir: Option<TempDir>) -> Self {
         let metrics = Metrics::new().unwrap();
         let (store, mut committed) = Store::open(&options, &metrics).await.unwrap();
         let published = tokio::spawn(async move {
@@ -49,6 +58,12 @@ impl World {
             all
         });
         Self { store, metrics, options, published, dir, clock: AtomicI64::new(1_700_000_000_000) }
+    }
+
+    /// Closes, and leaves the directory to the caller.
+    pub(crate) async fn close_keeping(self) -> TempDir {
+        self.store.close().await;
+        self.dir.unwrap()
     }
 
     /// Closes, and answers everything published.

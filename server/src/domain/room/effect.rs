@@ -42,6 +42,8 @@ pub struct RoomInfo {
 pub struct Member {
     /// What others see.
     pub name: String,
+    /// The account's name.
+    pub username: String,
     /// What they are here.
     pub role: Role,
 }

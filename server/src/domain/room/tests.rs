@@ -33,7 +33,7 @@ fn channel(n: usize, kind: ChannelKind, head: u64) -> Channel {
 }
 
 fn member(role: Role) -> Member {
-    Member { name: "Ada".into(), role }
+    Member { name: "Ada".into(), username: "ada".into(), role }
 }
 
 fn info() -> RoomInfo {

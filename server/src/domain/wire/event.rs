@@ -297,6 +297,8 @@ pub struct RoomMember {
     pub user: UserId,
     /// What others see.
     pub name: String,
+    /// The account's name.
+    pub username: String,
     /// What they are, or were.
     pub role: Role,
 }

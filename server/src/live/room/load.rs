@@ -140,7 +140,7 @@ pub(in crate::live) fn channel(record: ChannelRecord) -> Channel {
 
 /// As the rules know them.
 pub(in crate::live) fn member(record: MemberRecord) -> Member {
-    Member { name: record.display_name, role: record.role }
+    Member { name: record.display_name, username: record.username, role: record.role }
 }
 
 /// As the rules know it.

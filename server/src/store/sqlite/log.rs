@@ -2,15 +2,17 @@
 //!
 //! Owns the statements; decides nothing, see [`crate::store::writer`]. A batch of sends costs a handful of statements.
 
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, sqlite::SqliteRow};
+use std::collections::{HashMap, HashSet};
+
+use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{changes, history, rows};
+use super::{changes, history, many, rows};
 use crate::{
     domain::{ChannelId, IdempotencyKey, MessageId, UserId},
     store::{
         Appended, Change, LogWrite, Result, StoreError,
-        writer::{Facts, FirstSend, Found, Plan, Planned, Rows, Sending, Wanted},
+        writer::{Facts, FirstSend, Found, Plan, Planned, Rows, SendKey, Sending, Wanted},
     },
 };
 
@@ -122,101 +124,69 @@ pub(super) async fn learn_heads(
     let mut unknown: Vec<ChannelId> = channels.filter(|channel| facts.head(*channel).is_none()).collect();
     unknown.sort_unstable();
     unknown.dedup();
-    for chunk in rows::chunks(&unknown) {
-        let sql = rows::values(
-            "WITH wanted (id) AS (VALUES ",
-            chunk.len(),
-            1,
-            ") SELECT c.id, COALESCE((SELECT MAX(seq) FROM log WHERE channel_id = c.id), 0) AS head \
-             FROM wanted CROSS JOIN channels c ON c.id = wanted.id WHERE c.room_id IS NOT NULL",
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for channel in chunk {
-            query = query.bind(channel.0);
-        }
-        for row in query.fetch_all(&mut *conn).await? {
-            facts.learn_head(ChannelId(rows::id(&row, "id")?), rows::count(&row, "head")?);
-        }
+    let sql = "SELECT c.id, COALESCE((SELECT MAX(seq) FROM log WHERE channel_id = c.id), 0) AS head \
+               FROM wanted CROSS JOIN channels c ON c.id = wanted.id WHERE c.room_id IS NOT NULL";
+    for row in many::select(conn, &unknown, (&["id"], sql), |query, channel| query.bind(channel.0)).await? {
+        facts.learn_head(ChannelId(rows::id(&row, "id")?), rows::count(&row, "head")?);
     }
     Ok(())
 }
 
 async fn look_up(conn: &mut SqliteConnection, facts: &mut Facts, wanted: Wanted) -> Result<Found> {
-    let mut found = Found::default();
     learn_heads(conn, facts, wanted.channels.into_iter()).await?;
     let users: Vec<UserId> = wanted.users.into_iter().collect();
-    for chunk in rows::chunks(&users) {
-        let after = ") SELECT u.id, u.display_name FROM wanted CROSS JOIN users u ON u.id = wanted.id";
-        let sql = rows::values("WITH wanted (id) AS (VALUES ", chunk.len(), 1, after);
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for user in chunk {
-            query = query.bind(user.0);
-        }
-        for row in query.fetch_all(&mut *conn).await? {
-            facts.learn_name(UserId(rows::id(&row, "id")?), row.try_get("display_name")?);
-        }
+    let sql = "SELECT u.id, u.display_name FROM wanted CROSS JOIN users u ON u.id = wanted.id";
+    for row in many::select(conn, &users, (&["id"], sql), |query, user| query.bind(user.0)).await? {
+        facts.learn_name(UserId(rows::id(&row, "id")?), row.try_get("display_name")?);
     }
     if !wanted.keys.is_empty() && facts.needs_row() {
         let last = sqlx::query_scalar("SELECT COALESCE(MAX(n), 0) FROM messages").fetch_one(&mut *conn).await?;
         facts.learn_last_row(last);
     }
-    for chunk in rows::chunks(&wanted.keys) {
-        let sql = rows::values(
-            "WITH wanted (channel, author, key) AS (VALUES ",
-            chunk.len(),
-            3,
-            ") SELECT m.channel_id, m.author_id, m.key, m.id, m.fingerprint FROM wanted CROSS JOIN messages m \
-             ON m.channel_id = wanted.channel AND m.author_id = wanted.author AND m.key = wanted.key",
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (channel, author, key) in chunk {
-            query = query.bind(channel.0).bind(author.0).bind(key.as_str());
-        }
-        for row in query.fetch_all(&mut *conn).await? {
-            let (key, first) = first_send(&row)?;
-            found.keys.insert(key, first);
-        }
-    }
-    let replies: Vec<(ChannelId, u64)> = wanted.replies.into_iter().collect();
-    for chunk in rows::chunks(&replies) {
-        let sql = rows::values(
-            "WITH wanted (channel, seq) AS (VALUES ",
-            chunk.len(),
-            2,
-            ") SELECT l.channel_id, l.seq FROM wanted CROSS JOIN log l \
-             ON l.channel_id = wanted.channel AND l.seq = wanted.seq WHERE l.kind = 0",
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (channel, seq) in chunk {
-            query = query.bind(channel.0).bind(rows::int(*seq));
-        }
-        for row in query.fetch_all(&mut *conn).await? {
-            found.replies.insert((ChannelId(rows::id(&row, "channel_id")?), rows::count(&row, "seq")?));
-        }
-    }
-    let mentions: Vec<(ChannelId, String)> = wanted.mentions.into_iter().collect();
-    for chunk in rows::chunks(&mentions) {
-        let sql = rows::values(
-            "WITH wanted (channel, name) AS (VALUES ",
-            chunk.len(),
-            2,
-            ") SELECT c.id AS channel_id, u.id, u.username FROM wanted CROSS JOIN channels c ON c.id = wanted.channel \
-             CROSS JOIN users u ON u.username = wanted.name \
-             CROSS JOIN members m ON m.room_id = c.room_id AND m.user_id = u.id",
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (channel, name) in chunk {
-            query = query.bind(channel.0).bind(name.as_str());
-        }
-        for row in query.fetch_all(&mut *conn).await? {
-            let key = (ChannelId(rows::id(&row, "channel_id")?), row.try_get("username")?);
-            found.members.insert(key, UserId(rows::id(&row, "id")?));
-        }
-    }
-    Ok(found)
+    Ok(Found {
+        keys: used_keys(conn, &wanted.keys).await?,
+        replies: answered(conn, &wanted.replies.into_iter().collect::<Vec<_>>()).await?,
+        members: named(conn, &wanted.mentions.into_iter().collect::<Vec<_>>()).await?,
+    })
 }
 
-fn first_send(row: &SqliteRow) -> Result<((ChannelId, UserId, IdempotencyKey), FirstSend)> {
+async fn used_keys(conn: &mut SqliteConnection, keys: &[SendKey]) -> Result<HashMap<SendKey, FirstSend>> {
+    let sql = "SELECT m.channel_id, m.author_id, m.key, m.id, m.fingerprint FROM wanted CROSS JOIN messages m \
+               ON m.channel_id = wanted.channel AND m.author_id = wanted.author AND m.key = wanted.key";
+    let names: &[&str] = &["channel", "author", "key"];
+    let bind: many::Bind<SendKey> =
+        |query, (channel, author, key)| query.bind(channel.0).bind(author.0).bind(key.as_str().to_owned());
+    many::select(conn, keys, (names, sql), bind).await?.iter().map(first_send).collect()
+}
+
+async fn answered(conn: &mut SqliteConnection, places: &[(ChannelId, u64)]) -> Result<HashSet<(ChannelId, u64)>> {
+    let sql = "SELECT l.channel_id, l.seq FROM wanted CROSS JOIN log l \
+               ON l.channel_id = wanted.channel AND l.seq = wanted.seq WHERE l.kind = 0";
+    let bind: many::Bind<(ChannelId, u64)> = |query, (channel, seq)| query.bind(channel.0).bind(rows::int(*seq));
+    let found = many::select(conn, places, (&["channel", "seq"], sql), bind).await?;
+    found.iter().map(|row| Ok((ChannelId(rows::id(row, "channel_id")?), rows::count(row, "seq")?))).collect()
+}
+
+/// Only members of the channel's room can be named.
+async fn named(
+    conn: &mut SqliteConnection,
+    names: &[(ChannelId, String)],
+) -> Result<HashMap<(ChannelId, String), UserId>> {
+    let sql = "SELECT c.id AS channel_id, u.id, u.username FROM wanted CROSS JOIN channels c ON c.id = wanted.channel \
+               CROSS JOIN users u ON u.username = wanted.name \
+               CROSS JOIN members m ON m.room_id = c.room_id AND m.user_id = u.id";
+    let bind: many::Bind<(ChannelId, String)> = |query, (channel, name)| query.bind(channel.0).bind(name.clone());
+    let found = many::select(conn, names, (&["channel", "name"], sql), bind).await?;
+    found
+        .iter()
+        .map(|row| {
+            let key = (ChannelId(rows::id(row, "channel_id")?), row.try_get("username")?);
+            Ok((key, UserId(rows::id(row, "id")?)))
+        })
+        .collect()
+}
+
+fn first_send(row: &SqliteRow) -> Result<(SendKey, FirstSend)> {
     let corrupt = |what: &str| StoreError::Corrupt(what.to_owned());
     let key = IdempotencyKey::parse(row.try_get("key")?).map_err(|_| corrupt("messages.key"))?;
     let fingerprint =
@@ -228,48 +198,38 @@ fn first_send(row: &SqliteRow) -> Result<((ChannelId, UserId, IdempotencyKey), F
 
 /// Multi-row statements for everything a plan holds.
 async fn store(conn: &mut SqliteConnection, rows: Rows) -> Result<()> {
-    for chunk in rows::chunks(&rows.messages) {
-        let before = "INSERT INTO messages \
-                      (n, id, channel_id, seq, author_id, key, fingerprint, reply_to, created_at, text) VALUES ";
-        let mut query = sqlx::query(AssertSqlSafe(rows::values(before, chunk.len(), 10, "")));
-        for message in chunk {
-            query = query
-                .bind(message.row)
-                .bind(message.id.0)
-                .bind(message.channel.0)
-                .bind(rows::int(message.seq))
-                .bind(message.author.0)
-                .bind(message.key.as_str())
-                .bind(message.fingerprint.to_vec())
-                .bind(message.reply_to.map(rows::int))
-                .bind(message.at.as_millis())
-                .bind(message.text.as_str());
-        }
-        query.execute(&mut *conn).await?;
-    }
-    for chunk in rows::chunks(&rows.entries) {
-        let before = "INSERT INTO log (channel_id, seq, kind, calls_all, actor, message, at, body) VALUES ";
-        let mut query = sqlx::query(AssertSqlSafe(rows::values(before, chunk.len(), 8, "")));
-        for entry in chunk {
-            query = query
-                .bind(entry.channel.0)
-                .bind(rows::int(entry.seq))
-                .bind(entry.kind as i64)
-                .bind(entry.calls_all)
-                .bind(entry.actor.0)
-                .bind(entry.row)
-                .bind(entry.at.as_millis())
-                .bind(entry.body.as_deref());
-        }
-        query.execute(&mut *conn).await?;
-    }
-    for chunk in rows::chunks(&rows.mentions) {
-        let before = "INSERT INTO mentions (message, user_id, channel_id, seq) VALUES ";
-        let mut query = sqlx::query(AssertSqlSafe(rows::values(before, chunk.len(), 4, "")));
-        for mention in chunk {
-            query = query.bind(mention.row).bind(mention.user.0).bind(mention.channel.0).bind(rows::int(mention.seq));
-        }
-        query.execute(&mut *conn).await?;
-    }
-    Ok(())
+    let before = "INSERT INTO messages \
+                  (n, id, channel_id, seq, author_id, key, fingerprint, reply_to, created_at, text)";
+    many::insert(conn, &rows.messages, 10, (before, ""), |query, message| {
+        query
+            .bind(message.row)
+            .bind(message.id.0)
+            .bind(message.channel.0)
+            .bind(rows::int(message.seq))
+            .bind(message.author.0)
+            .bind(message.key.as_str().to_owned())
+            .bind(message.fingerprint.to_vec())
+            .bind(message.reply_to.map(rows::int))
+            .bind(message.at.as_millis())
+            .bind(message.text.clone())
+    })
+    .await?;
+    let before = "INSERT INTO log (channel_id, seq, kind, calls_all, actor, message, at, body)";
+    many::insert(conn, &rows.entries, 8, (before, ""), |query, entry| {
+        query
+            .bind(entry.channel.0)
+            .bind(rows::int(entry.seq))
+            .bind(entry.kind as i64)
+            .bind(entry.calls_all)
+            .bind(entry.actor.0)
+            .bind(entry.row)
+            .bind(entry.at.as_millis())
+            .bind(entry.body.clone())
+    })
+    .await?;
+    let before = "INSERT INTO mentions (message, user_id, channel_id, seq)";
+    many::insert(conn, &rows.mentions, 4, (before, ""), |query, mention| {
+        query.bind(mention.row).bind(mention.user.0).bind(mention.channel.0).bind(rows::int(mention.seq))
+    })
+    .await
 }

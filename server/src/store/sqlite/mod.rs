@@ -11,6 +11,7 @@ mod file;
 mod history;
 mod invites;
 mod log;
+mod many;
 mod members;
 mod purge;
 mod read;

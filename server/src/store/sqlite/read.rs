@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::{Sqlite, log, rows, task::Mark};
+use super::{Sqlite, log, many, rows, task::Mark};
 use crate::{
     domain::{ChannelId, UserId},
     store::{Result, StoreError, Unread, writer::Facts},
@@ -44,19 +44,12 @@ pub(super) async fn mark(conn: &mut SqliteConnection, facts: &mut Facts, marks: 
         results.push(Ok(()));
     }
     let furthest: Vec<_> = furthest.into_iter().collect();
-    for chunk in rows::chunks(&furthest) {
-        let sql = rows::values(
-            "INSERT INTO read_markers (channel_id, user_id, upto) VALUES ",
-            chunk.len(),
-            3,
-            " ON CONFLICT (channel_id, user_id) DO UPDATE SET upto = excluded.upto WHERE excluded.upto > upto",
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for ((channel, user), upto) in chunk {
-            query = query.bind(channel.0).bind(user.0).bind(rows::int(*upto));
-        }
-        query.execute(&mut *conn).await?;
-    }
+    let before = "INSERT INTO read_markers (channel_id, user_id, upto)";
+    let after = " ON CONFLICT (channel_id, user_id) DO UPDATE SET upto = excluded.upto WHERE excluded.upto > upto";
+    many::insert(conn, &furthest, 3, (before, after), |query, ((channel, user), upto)| {
+        query.bind(channel.0).bind(user.0).bind(rows::int(*upto))
+    })
+    .await?;
     Ok(results)
 }
 

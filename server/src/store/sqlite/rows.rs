@@ -19,39 +19,6 @@ use crate::{
     },
 };
 
-/// Rows of one multi-row statement: 256 rows of 11 columns stay far below SQLite's 32,766 parameters.
-const ROWS_AT_ONCE: usize = 256;
-
-/// Slices of a power of two rows, so that a multi-row statement comes in few sizes and stays prepared.
-pub(super) fn chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut rest = rows;
-    std::iter::from_fn(move || {
-        let size = match rest.len() {
-            0 => return None,
-            n if n >= ROWS_AT_ONCE => ROWS_AT_ONCE,
-            n => 1 << n.ilog2(),
-        };
-        let (chunk, after) = rest.split_at_checked(size)?;
-        rest = after;
-        Some(chunk)
-    })
-}
-
-/// `before (?,?),(?,?) after`, for `rows` rows of `columns` columns.
-pub(super) fn values(before: &str, rows: usize, columns: usize, after: &str) -> String {
-    let row = format!("({})", vec!["?"; columns].join(","));
-    let mut sql = String::with_capacity(before.len() + after.len() + rows * (row.len() + 1));
-    sql.push_str(before);
-    for n in 0..rows {
-        if n > 0 {
-            sql.push(',');
-        }
-        sql.push_str(&row);
-    }
-    sql.push_str(after);
-    sql
-}
-
 /// A JSON array of numbers, for `IN (SELECT value FROM json_each(?))`.
 pub(super) fn numbers(all: impl Iterator<Item = i64>) -> String {
     let mut json = String::from("[");
@@ -218,23 +185,11 @@ pub(super) fn invite(row: &SqliteRow) -> Result<InviteRecord> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    proptest! {
-        #[test]
-        fn chunks_leave_nothing_out_and_come_in_few_sizes(n in 0usize..3000) {
-            let rows: Vec<usize> = (0..n).collect();
-            let parts: Vec<&[usize]> = chunks(&rows).collect();
-            prop_assert_eq!(parts.concat(), rows.clone());
-            prop_assert!(parts.iter().all(|part| part.len().is_power_of_two() && part.len() <= ROWS_AT_ONCE));
-        }
-    }
-
     #[test]
-    fn values_have_a_placeholder_for_everything() {
-        assert_eq!(values("a ", 2, 3, " b"), "a (?,?,?),(?,?,?) b");
+    fn numbers_are_json() {
+        assert_eq!(numbers([].into_iter()), "[]");
         assert_eq!(numbers([1, 22, 3].into_iter()), "[1,22,3]");
     }
 }

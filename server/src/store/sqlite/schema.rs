@@ -61,7 +61,10 @@ pub(super) async fn apply(conn: &mut SqliteConnection) -> Result<Vec<MigrationIn
     let mut pending = state(&mut tx).await?;
     judge(&pending)?;
     pending.retain(|migration| migration.state == MigrationState::Pending);
-    MIGRATOR.run(&mut *tx).await.map_err(explain)?;
+    tx.ensure_migrations_table(TABLE).await.map_err(explain)?;
+    for migration in MIGRATOR.iter().filter(|ours| pending.iter().any(|info| info.version == ours.version)) {
+        tx.apply(TABLE, migration).await.map_err(explain)?;
+    }
     tx.commit().await?;
     Ok(pending)
 }
