@@ -22,7 +22,7 @@ use crate::{
     procfs,
     progress::Progress,
     publisher::{Bursts, Pace, Publisher},
-    server::Server,
+    server::{Commits, Server},
     stamp,
     subscriber::{Subscribers, Tally},
 };
@@ -87,7 +87,7 @@ async fn messages(args: &TextArgs, server: &Server) -> Result<Figures, BenchErro
     settle(&progress).await;
 
     let warmed = progress.sent();
-    let before = Usage::now(server)?;
+    let before = Usage::now(server).await?;
     let start_ns = stamp::now_ns();
     let bursts = Arc::new(Bursts::default());
     let paces = paces_of(args, &bursts);
@@ -99,7 +99,7 @@ async fn messages(args: &TextArgs, server: &Server) -> Result<Figures, BenchErro
     let (publishers, ()) = tokio::join!(publish(publishers, 1, paces, &progress), burst_control);
     let publishers = publishers?;
     settle(&progress).await;
-    let after = Usage::now(server)?;
+    let after = Usage::now(server).await?;
     let tally = subscribers.finish()?;
 
     let sent = progress.sent() - warmed;
@@ -112,13 +112,15 @@ struct Usage {
     client_cpu: f64,
     rss_kib: u64,
     peak_kib: u64,
+    commits: Option<Commits>,
 }
 
 impl Usage {
-    fn now(server: &Server) -> Result<Self, BenchError> {
+    async fn now(server: &Server) -> Result<Self, BenchError> {
+        let commits = server.commits().await?;
         let (rss_kib, peak_kib) = procfs::resident_kib(server.pid())?;
         let server_cpu = procfs::cpu_seconds(server.pid())?;
-        Ok(Self { server_cpu, client_cpu: procfs::cpu_seconds(std::process::id())?, rss_kib, peak_kib })
+        Ok(Self { server_cpu, client_cpu: procfs::cpu_seconds(std::process::id())?, rss_kib, peak_kib, commits })
     }
 }
 
@@ -306,6 +308,10 @@ fn measured(
     let mut answers: Vec<u64> = publishers.iter().flat_map(|publisher| publisher.answer_ns.iter().copied()).collect();
     for (name, value) in percentiles(&mut answers) {
         figures.set(&format!("answer_{name}_ms"), value as f64 / 1e6);
+    }
+    if let Some((writes, ms)) = after.commits.zip(before.commits).and_then(|(after, before)| after.since(&before)) {
+        figures.set("sends_per_commit", writes);
+        figures.set("commit_mean_ms", ms);
     }
     figures.set("seconds", seconds);
     figures.set("server_cores", cpu / seconds);

@@ -11,6 +11,9 @@ use serde_json::Value;
 use super::{Dialect, Incoming, Part};
 use crate::{frame, stamp};
 
+/// Where an event's name must end to be found without a JSON parser: after a channel id and a seq.
+const HEAD_BYTES: usize = 128;
+
 /// One connection to `/ws/text/{channel}` (subscriber) or `/ws` (publisher).
 #[derive(Debug)]
 pub(crate) struct Charge {
@@ -57,7 +60,7 @@ impl Dialect for Charge {
     }
 
     fn decode(&mut self, payload: &[u8], take: &mut dyn FnMut(Incoming<'_>)) {
-        if self.part == Part::Subscriber && payload.starts_with(br#"{"ev":"message.new","#) {
+        if self.part == Part::Subscriber && is_new_message(payload) {
             take(Incoming::Delivery { seq: seq(payload), frame: payload });
         } else if let Some((id, seq)) = answer(payload) {
             take(Incoming::Answer { id, seq: Some(seq) });
@@ -72,6 +75,18 @@ impl Dialect for Charge {
             format!(r#"{{"id":{id},"op":"send","ch":"{channel}","d":{{"key":"{connection}-{id}","text":"{text}"}}}}"#)
                 .as_bytes(),
         );
+    }
+}
+
+/// Whether these are the first bytes of a `message.new`, with or without its channel and seq before the name.
+fn is_new_message(payload: &[u8]) -> bool {
+    static FINDER: OnceLock<memmem::Finder<'static>> = OnceLock::new();
+    const NAME: &[u8] = br#""ev":"message.new","#;
+    let head = payload.get(..HEAD_BYTES).unwrap_or(payload);
+    match payload {
+        [b'{', b'"', b'e', ..] => head.get(1..).is_some_and(|rest| rest.starts_with(NAME)),
+        [b'{', b'"', b'c', b'h', ..] => FINDER.get_or_init(|| memmem::Finder::new(NAME)).find(head).is_some(),
+        _ => false,
     }
 }
 
@@ -115,9 +130,19 @@ mod tests {
     fn deliveries_by_either_path() {
         let text = STAMP.text(80);
         let fast = format!(r#"{{"ev":"message.new","ch":"c1","seq":45,"d":{{"id":"m","seq":45,"text":"{text}"}}}}"#);
+        let flat = format!(r#"{{"ch":"c1","seq":45,"ev":"message.new","d":{{"id":"m","seq":45,"text":"{text}"}}}}"#);
+        assert!(is_new_message(fast.as_bytes()) && is_new_message(flat.as_bytes()));
         let slow = format!(r#"{{"seq":45,"d":{{"text":"{text}"}},"ch":"c1","ev":"message.new"}}"#);
-        for frame in [fast, slow] {
+        for frame in [fast, flat, slow] {
             assert_eq!(decode(&mut subscriber(), frame.as_bytes()), ["delivery Some(45) Some(7)"], "{frame}");
+        }
+    }
+
+    #[test]
+    fn other_events_are_not_taken_for_messages() {
+        for other in [r#"{"ev":"subscribed","d":[{"ev":"message.new","d":{}}]}"#, r#"{"ch":"c1","ev":"typing","d":{}}"#]
+        {
+            assert!(!is_new_message(other.as_bytes()), "{other}");
         }
     }
 

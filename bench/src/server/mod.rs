@@ -4,6 +4,7 @@
 //! be it by the end of the run, an error, a panic or a signal.
 
 mod accounts;
+mod commits;
 mod process;
 
 use std::{
@@ -16,6 +17,7 @@ use std::{
 };
 
 use accounts::Accounts;
+pub(crate) use commits::Commits;
 use process::Process;
 
 use crate::{
@@ -82,6 +84,20 @@ impl Server {
     #[must_use]
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Commits so far, where the server keeps anything.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub(crate) async fn commits(&self) -> Result<Option<Commits>, BenchError> {
+        match self.kind {
+            ServerKind::Charge => {
+                let text = reqwest::get(format!("http://{}/metrics", self.address)).await?.text().await?;
+                Ok(Some(Commits::read(&text)))
+            }
+            ServerKind::Ws | ServerKind::Socketio | ServerKind::Nats => Ok(None),
+        }
     }
 
     /// How connection number `index` of the run gets in.
