@@ -14,12 +14,16 @@ const SIZES = {
 
 /** @typedef {import('@playwright/test').Page} Page */
 
-/** Looks at one screen in every theme and size. @param {Page} page @param {string} name @param {(size: string) => Promise<void>} [prepare] */
-async function look(page, name, prepare) {
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    await page.setViewportSize(viewport);
+/**
+ * Looks at one screen in every theme and size, or only in `sizes`.
+ * @param {Page} page @param {string} name @param {(size: string) => Promise<void>} [prepare] @param {(keyof typeof SIZES)[]} [sizes]
+ */
+async function look(page, name, prepare, sizes = ['desktop', 'mobile', 'narrow']) {
+  for (const size of sizes) {
+    await page.setViewportSize(SIZES[size]);
     await prepare?.(size);
-    for (const theme of /** @type {const} */ (['light', 'dark'])) {
+    // The narrowest size adds no colours: one theme is enough there.
+    for (const theme of /** @type {const} */ (size === 'narrow' ? ['light'] : ['light', 'dark'])) {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
       await page.evaluate(() => document.fonts.ready);
       await page.screenshot({ path: `results/screens/${name}-${size}-${theme}.png` });
@@ -92,6 +96,18 @@ test('screens of a room', async ({ browser }) => {
     });
     await page.keyboard.press('Escape');
 
+  } finally {
+    await server.stop();
+  }
+});
+
+test('screens of settings, and of a server that went away', async ({ browser }) => {
+  test.setTimeout(240_000);
+  const server = await Server.start();
+  try {
+    const page = await (await browser.newContext()).newPage();
+    await setUp(page, server.setupLink ?? '');
+    await say(page, 'Morning all.');
     await page.getByRole('button', { name: 'Settings', exact: true }).click();
     const tabs = page.getByRole('dialog').getByRole('navigation', { name: 'Settings' });
     await expect(page.getByRole('dialog')).toBeVisible();
@@ -103,8 +119,9 @@ test('screens of a room', async ({ browser }) => {
     }
     await page.keyboard.press('Escape');
 
-    await page.getByRole('button', { name: 'Room menu' }).click();
-    await look(page, 'room-menu');
+    await page.getByRole('navigation', { name: 'Rooms and channels' }).getByRole('button', { name: /Foxglove/ }).click();
+    // A menu closes when the window changes its size.
+    await look(page, 'room-menu', undefined, ['desktop']);
     await page.getByRole('menuitem', { name: 'Room settings' }).click();
     await expect(page.getByRole('dialog')).toBeVisible();
     await look(page, 'room-settings');
