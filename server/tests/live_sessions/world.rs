@@ -111,6 +111,8 @@ impl World {
         };
         self.store.create_invite(invite.clone()).await.unwrap();
         self.store.accept_invite(&invite.token, person.id, now()).await.unwrap();
+        // Spent; a room holds only so many.
+        self.store.revoke_invite(room.id, &invite.token).await.unwrap();
         let member = self.store.member(room.id, person.id).await.unwrap().unwrap();
         self.live.tell(room.id, RoomNews::MemberJoined(member)).await;
     }
