@@ -93,6 +93,9 @@ enum Done {
     Personal(Personal, Vec<load::Reader>),
 }
 
+/// Entries told in a row before the sessions get their turn: a fraction of a queue, and enough for one vectored write.
+const BURST: usize = 32;
+
 type Job = BoxFuture<'static, Done>;
 
 /// Starts the task of `room` on `commands`.
@@ -101,7 +104,7 @@ pub(super) fn start(floor: Arc<Floor>, id: RoomId, commands: mpsc::Receiver<Room
         match load::room(&floor, id).await {
             Ok(Some(state)) => {
                 let (jobs, owed) = (FuturesUnordered::new(), Owed::default());
-                let task = RoomTask { floor, id, state, commands, jobs, owed, idle_since: None };
+                let task = RoomTask { floor, id, state, commands, jobs, owed, told: 0, idle_since: None };
                 task.supervise().await;
             }
             // What waits in the queue is refused by being dropped; the entry goes first, so that the next try is a new one.
@@ -121,6 +124,8 @@ struct RoomTask {
     commands: mpsc::Receiver<RoomCommand>,
     jobs: FuturesUnordered<Job>,
     owed: Owed,
+    /// Entries told since the sessions last had their turn.
+    told: usize,
     idle_since: Option<Instant>,
 }
 
@@ -166,6 +171,7 @@ impl RoomTask {
                 }
             }
             self.settle();
+            self.take_turns().await;
             if self.state.is_removed() {
                 return End::Removed;
             }
@@ -230,6 +236,8 @@ impl RoomTask {
             RoomCommand::Committed(events) => {
                 for event in events {
                     self.state.handle_committed(event, now);
+                    self.settle();
+                    self.take_turns().await;
                 }
             }
             RoomCommand::News(news, done) => {
@@ -278,6 +286,15 @@ impl RoomTask {
         }
     }
 
+    /// Lets the sessions write what they were told: a commit may hold more entries than a queue, and a reader is slow only
+    /// if it does not read, not because it had no turn.
+    async fn take_turns(&mut self) {
+        if self.told >= BURST {
+            self.told = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Carries out what the rules decided.
     fn settle(&mut self) {
         while let Some(effect) = self.state.poll_effect() {
@@ -312,7 +329,8 @@ impl RoomTask {
         }
     }
 
-    fn publish(&self, event: &LogEvent) {
+    fn publish(&mut self, event: &LogEvent) {
+        self.told += 1;
         let frame = Frame::entry(event);
         if frame.is_none() {
             // What cannot be told must not be a hole: they come again and read the log.
