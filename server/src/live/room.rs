@@ -84,6 +84,7 @@ impl RoomCommand {
 }
 
 /// What ran beside the loop and has an effect on the room.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one; a box would only cost")]
 enum Done {
     /// A durable write was committed, or was not.
     Appended(writes::Appended),
