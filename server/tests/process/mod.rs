@@ -61,18 +61,18 @@ impl Server {
         let said = Arc::new(Mutex::new(String::new()));
         let greeting = lines(child.stdout.take().unwrap(), &said);
         let log = lines(child.stderr.take().unwrap(), &said);
-        let mut setup_token = None;
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Self { child, address: unknown, setup_token: None, log, said };
         loop {
             let Ok(line) = greeting.recv_timeout(PATIENCE) else {
-                let _ = child.kill();
-                panic!("the server did not start:\n{}", said.lock().unwrap());
+                panic!("the server did not start:\n{}", server.said());
             };
             if let Some((_, token)) = line.split_once("/setup#") {
-                setup_token = Some(token.to_owned());
+                server.setup_token = Some(token.to_owned());
             }
             if let Some(address) = line.strip_prefix("Listening  ") {
-                let address = address.parse().unwrap();
-                return Self { child, address, setup_token, log, said };
+                server.address = address.parse().unwrap();
+                return server;
             }
         }
     }
