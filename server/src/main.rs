@@ -1,3 +1,7 @@
-//! The `charge` binary: everything is in the library.
+//! The `charge` binary: the library's command line, and nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    charge::app::command_line()
+}

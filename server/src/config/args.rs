@@ -120,11 +120,10 @@ impl FromStr for DatabaseUrl {
             return Err("this version does not use PostgreSQL yet");
         }
         match text.strip_prefix("sqlite://") {
-            Some(path) if path.contains(":memory:") || path.contains("mode=memory") => {
-                Err("a database in memory keeps nothing")
-            }
-            Some(path) if !path.is_empty() && !path.starts_with('?') => Ok(Self(text.to_owned())),
-            Some(_) => Err("names no file"),
+            Some("") => Err("names no file"),
+            Some(path) if path.contains(":memory:") => Err("a database in memory keeps nothing"),
+            Some(path) if path.contains('?') => Err("takes nothing after the path"),
+            Some(_) => Ok(Self(text.to_owned())),
             None => Err("must begin with sqlite://"),
         }
     }

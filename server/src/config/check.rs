@@ -49,6 +49,17 @@ pub(super) fn check(settings: &Settings, variables: &Variables) -> Result<(), Co
     if settings.server.environment != Environment::Production {
         return Ok(());
     }
+    if settings.http.debug {
+        return Err(ConfigError::new(
+            "DEBUG",
+            "true is refused in production: answers would name causes of failures",
+            None,
+        ));
+    }
+    if !settings.http.public_url.as_ref().is_some_and(crate::http::PublicUrl::is_secure) {
+        let problem = "must be an https address in production";
+        return Err(ConfigError::new("PUBLIC_URL", problem, Some("PUBLIC_URL=https://chat.example.org")));
+    }
     let refused = |name: &str, why: &str| ConfigError::new(name, format!("{why} is refused in production"), None);
     if key.is_some_and(is_guessable) {
         return Err(refused("JWT_SECRET_KEY", &format!("a well-known or patterned secret ({MAKE_ONE})")));

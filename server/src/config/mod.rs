@@ -23,7 +23,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use crate::{auth::AuthArgs, telemetry::LogArgs};
+use crate::{auth::AuthArgs, http::HttpArgs, telemetry::LogArgs};
 
 /// Longest piece of a bad value that is repeated, in characters.
 const SHOWN_VALUE: usize = 60;
@@ -37,6 +37,9 @@ pub struct Settings {
     /// Credentials.
     #[command(flatten, next_help_heading = "Sign-in")]
     pub auth: AuthArgs,
+    /// What the web side takes.
+    #[command(flatten, next_help_heading = "Web")]
+    pub http: HttpArgs,
     /// Text rooms.
     #[command(flatten)]
     pub rooms: RoomArgs,
@@ -169,7 +172,11 @@ pub fn parse(line: impl IntoIterator<Item = OsString>, variables: &Variables) ->
 /// variable is put into the help text instead.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command().mut_args(|arg| {
+    // The long form of clap's help spreads each flag over six lines.
+    let help = clap::Arg::new("help").short('h').long("help").help("Print this").action(clap::ArgAction::HelpShort);
+    let help = help.help_heading(clap::builder::Resettable::Reset);
+    let command = Cli::command().disable_help_flag(true).arg(help.global(true));
+    command.mut_args(|arg| {
         let Some(name) = arg.get_env().map(|name| name.to_string_lossy().into_owned()) else { return arg };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         arg.env(clap::builder::Resettable::Reset).global(true).help(format!("{help} [env: {name}]"))

@@ -56,7 +56,8 @@ fn every_variable_has_an_example_that_is_accepted() {
     let with_example: Vec<_> = EXAMPLES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(known, with_example, "in alphabetical order");
     for (name, example) in EXAMPLES {
-        run(&[], &[(name, example)]).unwrap_or_else(|stop| panic!("{name}: {stop:?}"));
+        run(&[], &[("PUBLIC_URL", "https://chat.example.org"), (name, example)])
+            .unwrap_or_else(|stop| panic!("{name}: {stop:?}"));
     }
     for name in NOT_YET {
         assert!(!known.iter().any(|known| known == name), "{name} is honoured and listed as unused");
@@ -104,11 +105,15 @@ fn production_refuses_what_development_lets_pass() {
     for (pairs, named) in cases {
         assert!(run(&[], pairs).is_ok(), "{named}");
         let mut pairs = pairs.to_vec();
-        pairs.push(("ENVIRONMENT", "production"));
+        pairs.extend([("ENVIRONMENT", "production"), ("PUBLIC_URL", "https://chat.example.org")]);
         let line = complaint(&[], &pairs);
         assert!(line.starts_with(named), "{line}");
     }
-    assert!(run(&[], &[("ENVIRONMENT", "production"), ("TURN_SECRET", long)]).is_ok());
+    let fine = [("ENVIRONMENT", "production"), ("TURN_SECRET", long), ("PUBLIC_URL", "https://chat.example.org")];
+    assert!(run(&[], &fine).is_ok());
+    assert!(complaint(&[], &fine[..2]).starts_with("PUBLIC_URL"));
+    assert!(complaint(&["--public-url", "http://chat.example.org"], &fine[..2]).starts_with("PUBLIC_URL"));
+    assert!(complaint(&["--debug"], &fine).starts_with("DEBUG"));
 }
 
 #[test]

@@ -69,6 +69,9 @@ fn complete(operation: &mut Operation) {
     };
     let (in_path, in_query) = (takes(ParameterIn::Path), takes(ParameterIn::Query));
     let has_body = operation.request_body.is_some();
+    let tag = operation.tags.as_ref().and_then(|tags| tags.first()).cloned().unwrap_or_default();
+    // Handlers are named within their file; across the document the family goes in front.
+    operation.operation_id = operation.operation_id.take().map(|name| format!("{tag}_{name}"));
     let also = [
         (needs_sign_in, Code::Unauthenticated),
         (in_path, Code::NotFound),
@@ -76,7 +79,8 @@ fn complete(operation: &mut Operation) {
         (has_body, Code::Malformed),
         (has_body, Code::TooLarge),
         (has_body, Code::UnsupportedMediaType),
-        (true, Code::Unavailable),
+        (tag == "auth" || tag == "setup", Code::RateLimited),
+        (needs_sign_in || has_body || in_path, Code::Unavailable),
     ];
     let responses = &mut operation.responses.responses;
     for (applies, code) in also {

@@ -142,6 +142,10 @@ impl Store {
     pub async fn user_count(&self) -> Result<u64> {
         read!(self, user_count())
     }
+    /// Whether somebody is the server's admin.
+    pub async fn has_admin(&self) -> Result<bool> {
+        read!(self, has_admin())
+    }
     /// Sets what is `Some`; `settings` replaces the JSON object.
     pub async fn update_user(&self, id: UserId, change: UserChange) -> Result<UserRecord> {
         change!(self, update_user(id, change))

@@ -29,9 +29,6 @@ pub(super) fn append(floor: &Floor, by: UserId, channel: ChannelId, ask: Ask, pe
             Ok(appended) => Ok(written(appended)),
             Err(error) => Err(refusal(&error, is_reply)),
         };
-        if let Err(WireError { code: ErrorCode::Unavailable, .. }) = &result {
-            tracing::warn!(channel.id = %channel, user.id = %by, "a write was not stored");
-        }
         reply.written(result);
         Done::Answered
     }

@@ -148,10 +148,10 @@ where
                 self.change(id, channel, message, move |author| Ask::Pin { message, author, add: false });
             }
             Command::React(channel, message, emoji) => {
-                self.change(id, channel, message, move |_| Ask::React { message, emoji, add: true });
+                self.react(id, channel, Ask::React { message, emoji, add: true })
             }
             Command::Unreact(channel, message, emoji) => {
-                self.change(id, channel, message, move |_| Ask::React { message, emoji, add: false });
+                self.react(id, channel, Ask::React { message, emoji, add: false });
             }
             Command::Read(channel, upto) => self.mark_read(id, channel, upto),
             Command::Typing(channel) => {
@@ -188,6 +188,13 @@ where
             };
             self.step = Some(step.boxed());
         }
+    }
+
+    /// Whose message it is does not matter here; that it exists, the store sees.
+    fn react(&mut self, id: Option<u64>, channel: ChannelId, ask: Ask) {
+        let reply = self.reply(id);
+        let Some(user) = self.user() else { return };
+        self.pass_on(channel, RoomCommand::Write(user, channel, Box::new(ask), reply));
     }
 
     /// A change of a message that exists: the store says whose it is, then the room decides.

@@ -170,11 +170,7 @@ where
         if ready!(self.poll_goodbye(cx, outbox, close)).is_err() {
             return Poll::Ready(());
         }
-        loop {
-            if self.unreadable {
-                ready!(self.poll_linger(cx));
-                break;
-            }
+        while !self.unreadable {
             match ready!(Pin::new(&mut self.ws).poll_next(cx)) {
                 Some(Ok(_)) => {}
                 Some(Err(_)) => self.unreadable = true,
@@ -183,6 +179,10 @@ where
         }
         // A client that is gone already needs no notice.
         let _ = ready!(Pin::new(self.ws.get_mut()).poll_shutdown(cx));
+        if self.unreadable {
+            // It sees the end of our side behind the close frame, and ends its own.
+            ready!(self.poll_linger(cx));
+        }
         Poll::Ready(())
     }
 

@@ -133,6 +133,12 @@ impl Sqlite {
         Ok(rows::whole(count))
     }
 
+    /// See [`crate::store::Store::has_admin`].
+    pub(crate) async fn has_admin(&self) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM users WHERE admin = 1)";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.readers).await?)
+    }
+
     /// See [`crate::store::Store::update_user`].
     pub(crate) async fn update_user(&self, id: UserId, change: UserChange) -> Result<UserRecord> {
         self.write(move |conn| Box::pin(update(conn, id, change))).await
