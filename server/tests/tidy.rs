@@ -16,8 +16,9 @@ use regex::Regex;
 const LONG_FILE: usize = 600;
 const TOO_LONG_FILE: usize = 900;
 
-/// Folders that are not ours or not source.
-const SKIPPED: [&str; 8] = ["target", "node_modules", "vendor", ".git", "data", "results", "snapshots", "screens"];
+/// Folders and files that are not ours, not source, or private to whoever runs this.
+const SKIPPED: [&str; 8] =
+    ["target", "node_modules", "vendor", ".git", "data", "results", "playwright-report", ".env.local"];
 
 /// A file: its path from the root of the workspace, with `/`, and its text.
 struct Source {
