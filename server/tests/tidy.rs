@@ -218,11 +218,13 @@ fn an_import_upwards_or_sideways_is_found() {
 
 // --- where things may stand --------------------------------------------------------------------------------------------
 
-/// A word and the modules of `server/src` that may use it.
+/// What it is, its pattern, and which modules of `server/src` may hold it.
+type PlaceRule<'a> = (&'a str, &'a str, fn(&str) -> bool);
+
 fn places(sources: &[Source]) -> Vec<String> {
     let sql =
         r#""[^"]*\b(SELECT|INSERT INTO|INSERT OR|UPDATE [a-z_]+ SET|DELETE FROM|CREATE TABLE|CREATE INDEX|PRAGMA) "#;
-    let rules: [(&str, &str, fn(&str) -> bool); 6] = [
+    let rules: [PlaceRule; 6] = [
         ("SQL", sql, |module| module == "store"),
         ("sqlx", r"\bsqlx::", |module| module == "store"),
         ("axum", r"\baxum::", |module| matches!(module, "http" | "app")),
