@@ -63,8 +63,8 @@ test('the setup link works once', async ({ browser }) => {
   const eve = await (await browser.newContext()).newPage();
   await eve.goto(server.setupLink ?? '');
   await eve.getByLabel('Room name').fill('Mine');
-  await eve.getByLabel('Username').fill('eve');
-  await eve.getByLabel('Password').fill('another password');
+  await eve.getByLabel('Username', { exact: true }).fill('eve');
+  await eve.getByLabel('Password', { exact: true }).fill('another password');
   await eve.getByRole('button', { name: 'Open the room' }).click();
   await expect(eve.getByRole('alert')).toBeVisible();
   const token = new URL(server.setupLink ?? '').hash.slice(1);
@@ -110,9 +110,9 @@ test('someone who is removed is out at once', async ({ browser }) => {
   const mio = await (await browser.newContext()).newPage();
   await setUp(ada, server.setupLink ?? '');
   await joinByName(mio, await inviteLink(ada), 'Mio');
-  await ada.getByRole('button', { name: 'Mio: what to do' }).click();
+  await ada.getByRole('complementary', { name: 'Members' }).getByRole('button', { name: /^Mio/ }).click();
   await ada.getByRole('menuitem', { name: /Remove from room/ }).click();
-  await ada.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await ada.getByRole('alertdialog').getByRole('button', { name: 'Remove', exact: true }).click();
   await expect(mio.getByRole('textbox', { name: /^Message #/ })).toBeHidden();
   await expect(mio.getByText(/removed/i).first()).toBeVisible();
 });

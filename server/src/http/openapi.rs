@@ -2,6 +2,7 @@
 //!
 //! Owns what is common to all operations: description, security schemes and problem answers. Never lists a route.
 
+use axum::http::StatusCode;
 use utoipa::{
     PartialSchema as _, ToSchema,
     openapi::{
@@ -69,6 +70,9 @@ fn complete(operation: &mut Operation) {
     };
     let (in_path, in_query) = (takes(ParameterIn::Path), takes(ParameterIn::Query));
     let has_body = operation.request_body.is_some();
+    let tag = operation.tags.as_ref().and_then(|tags| tags.first()).cloned().unwrap_or_default();
+    // Handlers are named within their file; across the document the family goes in front.
+    operation.operation_id = operation.operation_id.take().map(|name| format!("{tag}_{name}"));
     let also = [
         (needs_sign_in, Code::Unauthenticated),
         (in_path, Code::NotFound),
@@ -76,7 +80,8 @@ fn complete(operation: &mut Operation) {
         (has_body, Code::Malformed),
         (has_body, Code::TooLarge),
         (has_body, Code::UnsupportedMediaType),
-        (true, Code::Unavailable),
+        (tag == "auth" || tag == "setup", Code::RateLimited),
+        (needs_sign_in || has_body || in_path, Code::Unavailable),
     ];
     let responses = &mut operation.responses.responses;
     for (applies, code) in also {
@@ -87,11 +92,13 @@ fn complete(operation: &mut Operation) {
     }
     responses.entry("default".to_owned()).or_insert_with(|| RefOr::T(Response::new("Another problem")));
     for (status, response) in responses {
+        let RefOr::T(response) = response else { continue };
+        if response.description.is_empty() {
+            let reason = status.parse().ok().and_then(|code: StatusCode| code.canonical_reason());
+            response.description = reason.unwrap_or("Done").to_owned();
+        }
         let is_problem = status.starts_with(['4', '5']) || status == "default";
-        if let RefOr::T(response) = response
-            && is_problem
-            && response.content.is_empty()
-        {
+        if is_problem && response.content.is_empty() {
             let body = Content::new(Some(Ref::from_schema_name(ProblemBody::name())));
             response.content.insert("application/problem+json".to_owned(), body.into());
         }

@@ -43,7 +43,7 @@ pub(crate) struct SignIns {
 }
 
 /// Where I am signed in.
-#[utoipa::path(get, path = "/api/me/sessions", tag = "me", security(("bearer" = [])), responses((status = 200, body = SignIns)))]
+#[utoipa::path(get, path = "/api/me/sessions", operation_id = "list_sessions", tag = "me", security(("bearer" = [])), responses((status = 200, body = SignIns)))]
 pub(crate) async fn list(State(app): State<App>, me: SignedIn) -> Result<JsonAnswer<SignIns>, Problem> {
     let now = app.now();
     let records = app.store.auth_sessions_of(me.user).await?.into_iter();
@@ -56,7 +56,7 @@ pub(crate) async fn list(State(app): State<App>, me: SignedIn) -> Result<JsonAns
 }
 
 /// Signs out everywhere else.
-#[utoipa::path(delete, path = "/api/me/sessions", tag = "me", security(("bearer" = [])),
+#[utoipa::path(delete, path = "/api/me/sessions", operation_id = "end_other_sessions", tag = "me", security(("bearer" = [])),
     responses((status = 204, description = "All other sign-ins have ended")))]
 pub(crate) async fn end_others(State(app): State<App>, me: SignedIn) -> Result<StatusCode, Problem> {
     let ended = app.store.revoke_auth_sessions_of(me.user, Some(me.auth_session)).await?;
@@ -65,7 +65,7 @@ pub(crate) async fn end_others(State(app): State<App>, me: SignedIn) -> Result<S
 }
 
 /// Ends one sign-in of mine, its tokens and its live sessions.
-#[utoipa::path(delete, path = "/api/me/sessions/{id}", tag = "me", security(("bearer" = [])),
+#[utoipa::path(delete, path = "/api/me/sessions/{id}", operation_id = "end_session", tag = "me", security(("bearer" = [])),
     params(("id" = String, Path, description = "The sign-in")), responses((status = 204, description = "Ended")))]
 pub(crate) async fn end(State(app): State<App>, me: SignedIn, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     let id: AuthSessionId = in_path(id.parse())?;
