@@ -90,7 +90,6 @@ CREATE TABLE channels (
     CHECK ((room_id IS NULL) = (letter IS NULL)),
     CHECK ((kind = 'voice') = (topology IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX channels_to_purge ON channels (id) WHERE room_id IS NULL;
 
 -- The log: every durable change of a channel in order, seq 1, 2, 3 without a hole. Rows are only added; `body` is emptied
 -- when the message it belongs to is deleted, and `gone` marks the `message.new` of a deleted message.
