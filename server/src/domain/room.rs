@@ -32,6 +32,9 @@ use super::{
 
 /// News of a channel reaches those who do not follow it at most this often, in milliseconds.
 pub const HINT_INTERVAL_MS: i64 = 1000;
+/// After counting for so many people that it took long, the next count waits this many times as long: a busy channel in
+/// a crowded room takes at most a tenth of the store's time for reading.
+pub const HINT_REST: i64 = 9;
 
 /// One room with everybody who is attached to it.
 pub struct Room<S> {
@@ -54,22 +57,30 @@ struct Place<S> {
     seen: u64,
     /// A read of the log is under way.
     reading: bool,
-    /// When those who do not follow were last told of news.
-    hinted: Option<Timestamp>,
+    /// When those who do not follow may be told of news again.
+    next_hint: Option<Timestamp>,
     /// There is news that they were not told of.
     hint: bool,
-    /// Their counts are being read.
-    counting: bool,
+    /// Their counts are being read, since then.
+    counting: Option<Timestamp>,
 }
 
 impl<S> Place<S> {
     fn new(channel: Channel) -> Self {
         let seen = channel.head;
-        Self { channel, subscribers: HashMap::new(), seen, reading: false, hinted: None, hint: false, counting: false }
+        Self {
+            channel,
+            subscribers: HashMap::new(),
+            seen,
+            reading: false,
+            next_hint: None,
+            hint: false,
+            counting: None,
+        }
     }
 
     fn hint_at(&self, now: Timestamp) -> Option<Timestamp> {
-        (self.hint && !self.counting).then(|| self.hinted.map_or(now, |last| last.plus_millis(HINT_INTERVAL_MS)))
+        (self.hint && self.counting.is_none()).then(|| self.next_hint.unwrap_or(now))
     }
 }
 
@@ -328,9 +339,12 @@ impl<S: Clone> Room<S> {
     }
 
     /// The counts of those who do not follow `channel` are read; the next ones may be.
-    pub fn handle_counted(&mut self, channel: ChannelId) {
-        if let Some(place) = self.channels.get_mut(&channel) {
-            place.counting = false;
+    pub fn handle_counted(&mut self, channel: ChannelId, now: Timestamp) {
+        if let Some(place) = self.channels.get_mut(&channel)
+            && let Some(since) = place.counting.take()
+        {
+            let rested = now.plus_millis(now.since(since).saturating_mul(HINT_REST));
+            place.next_hint = place.next_hint.max(Some(rested));
         }
     }
 
@@ -391,14 +405,14 @@ impl<S: Clone> Room<S> {
                 continue;
             }
             place.hint = false;
-            place.hinted = Some(now);
+            place.next_hint = Some(now.plus_millis(HINT_INTERVAL_MS));
             let bystanders = self
                 .sessions
                 .iter()
                 .filter(|(key, attached)| attached.scope == Scope::All && !place.subscribers.contains_key(key));
             let to: Vec<_> = bystanders.map(|(_, attached)| (attached.user, attached.handle.clone())).collect();
             if !to.is_empty() {
-                place.counting = true;
+                place.counting = Some(now);
                 self.effects.push_back(Effect::Personal(Personal::Unread(*channel), to));
             }
         }
