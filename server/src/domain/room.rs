@@ -276,6 +276,17 @@ impl<S: Clone> Room<S> {
         }
     }
 
+    /// An entry whose writer heard of its commit before the dispatcher did: told now if it is the next one, else it comes
+    /// again by [`Room::handle_committed`]. Answers whether it has been told.
+    pub fn handle_appended(&mut self, event: &LogEvent, now: Timestamp) -> bool {
+        let Some(place) = self.channels.get(&event.ch) else { return true };
+        if event.seq == place.channel.head.saturating_add(1) {
+            self.handle_committed(event.clone(), now);
+            return true;
+        }
+        event.seq <= place.channel.head
+    }
+
     /// What a read of the log, asked for by [`Effect::ReadLog`], found; `None` when it failed.
     pub fn handle_log(&mut self, channel: ChannelId, entries: Option<Vec<LogEvent>>, now: Timestamp) {
         if let Some(place) = self.channels.get_mut(&channel) {

@@ -10,6 +10,8 @@ mod registry;
 mod reply;
 mod room;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
