@@ -12,8 +12,8 @@ export async function setUp(page, link, { name = 'Ada Okafor', username = 'ada',
   await page.goto(link);
   await page.getByLabel('Room name').fill(room);
   await page.getByLabel('Your name').fill(name);
-  await page.getByLabel('Username').fill(username);
-  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByLabel('Username', { exact: true }).fill(username);
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Open the room' }).click();
   await expect(page.getByRole('heading', { name: 'general', exact: true })).toBeVisible();
 }
@@ -23,7 +23,7 @@ export async function inviteLink(page) {
   await page.getByRole('complementary', { name: 'Members' }).getByRole('button', { name: 'Invite people' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: /Make and copy a link|Make another link/ }).click();
-  const field = dialog.getByLabel('Invite link');
+  const field = dialog.getByLabel('Invite link', { exact: true });
   await expect(field).toHaveValue(/\/i\//);
   const link = await field.inputValue();
   await page.keyboard.press('Escape');

@@ -16,8 +16,9 @@ use regex::Regex;
 const LONG_FILE: usize = 600;
 const TOO_LONG_FILE: usize = 900;
 
-/// Folders that are not ours or not source.
-const SKIPPED: [&str; 8] = ["target", "node_modules", "vendor", ".git", "data", "results", "snapshots", "screens"];
+/// Folders and files that are not ours, not source, or private to whoever runs this.
+const SKIPPED: [&str; 8] =
+    ["target", "node_modules", "vendor", ".git", "data", "results", "playwright-report", ".env.local"];
 
 /// A file: its path from the root of the workspace, with `/`, and its text.
 struct Source {
@@ -217,11 +218,13 @@ fn an_import_upwards_or_sideways_is_found() {
 
 // --- where things may stand --------------------------------------------------------------------------------------------
 
-/// A word and the modules of `server/src` that may use it.
+/// What it is, its pattern, and which modules of `server/src` may hold it.
+type PlaceRule<'a> = (&'a str, &'a str, fn(&str) -> bool);
+
 fn places(sources: &[Source]) -> Vec<String> {
     let sql =
         r#""[^"]*\b(SELECT|INSERT INTO|INSERT OR|UPDATE [a-z_]+ SET|DELETE FROM|CREATE TABLE|CREATE INDEX|PRAGMA) "#;
-    let rules: [(&str, &str, fn(&str) -> bool); 6] = [
+    let rules: [PlaceRule; 6] = [
         ("SQL", sql, |module| module == "store"),
         ("sqlx", r"\bsqlx::", |module| module == "store"),
         ("axum", r"\baxum::", |module| matches!(module, "http" | "app")),

@@ -28,15 +28,13 @@ pub(super) async fn link_for_first_admin(store: &Store, public_url: &PublicUrl) 
     if store.has_admin().await? { Ok(None) } else { fresh_setup_link(store, public_url).await.map(Some) }
 }
 
-/// Tells the person at the terminal where to go.
+/// Tells the person at the terminal where to go; the line with the address comes last.
 pub(super) fn greet(running: &Running) {
-    say(&format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")));
-    say(&format!("  open       {}", running.public_url));
-    say(&format!("  listening  {}", running.address));
+    say(&format!("{} {}\n", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")));
     if let Some(link) = &running.setup_link {
-        say("");
-        say("This server has no admin yet. Whoever opens this link first becomes it (the link works once):");
-        say(&format!("  {link}"));
-        say("");
+        say("This server has no admin yet. Whoever opens this link first becomes it; the link works once:");
+        say(&format!("  {link}\n"));
     }
+    say(&format!("Open       {}", running.public_url));
+    say(&format!("Listening  {}", running.address));
 }

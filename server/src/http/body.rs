@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{
     App,
@@ -58,7 +58,7 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for MaybeJson<T> {
     }
 }
 
-/// A query's parameters by name; of several of one name the last counts.
+/// A query's parameters by name; one named twice is refused.
 pub(crate) struct Parameters(HashMap<String, String>);
 
 impl Parameters {
@@ -71,9 +71,16 @@ impl FromRequestParts<App> for Parameters {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Problem> {
-        Query::try_from_uri(&parts.uri)
-            .map(|Query(map)| Self(map))
-            .map_err(|_| Problem::new(Code::Malformed, "The query cannot be read."))
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|_| Problem::new(Code::Malformed, "The query cannot be read."))?;
+        let mut parameters = HashMap::new();
+        for (name, value) in pairs {
+            if parameters.contains_key(&name) {
+                return Err(Problem::field(&name, "is given twice"));
+            }
+            parameters.insert(name, value);
+        }
+        Ok(Self(parameters))
     }
 }
 
@@ -102,6 +109,11 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde takes an array for a struct, field by field; the contract does not.
+    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if !is_object && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        return Err(Problem::field("body", "must be an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -62,8 +62,7 @@ pub(crate) fn number<T>(
 where
     T: FromStr + PartialOrd + Display,
 {
-    let text = text.filter(|text| !text.is_empty())?;
-    match text.parse::<T>() {
+    match text?.parse::<T>() {
         Ok(number) if range.contains(&number) => Some(number),
         _ => {
             fields.refuse(name, format!("must be a whole number from {} to {}", range.start(), range.end()));

@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::options::Options;
 
-/// Two years, as browsers' preload lists ask.
-const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+/// Two years. Subdomains are not ours to bind.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 /// Off, all but the microphone.
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
     "accelerometer=(), autoplay=(self), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \

@@ -6,7 +6,7 @@ use std::{panic::AssertUnwindSafe, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     App,
     client::{Client, Peer},
-    problem::{Problem, Told},
+    problem::{Code, Problem, Told},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,6 +47,9 @@ pub(crate) async fn finish(State(app): State<App>, mut request: Request, next: N
 
     let response = match app.origins.preflight(&method, &asked) {
         Some(response) => response,
+        None if !has_one_host(&request) => {
+            Problem::new(Code::Malformed, "A request names its host once (RFC 9112, 3.2).").into_response()
+        }
         None => AssertUnwindSafe(next.run(request))
             .catch_unwind()
             .await
@@ -63,6 +66,13 @@ pub(crate) async fn finish(State(app): State<App>, mut request: Request, next: N
     headers.insert(REQUEST_ID, id.clone());
     record(&app, &method, &response, client, &id, started);
     response
+}
+
+/// RFC 9112 section 3.2: none or two would let a proxy and this server see different requests.
+fn has_one_host(request: &Request) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let first = hosts.next().is_some() || request.version() != Version::HTTP_11;
+    first && hosts.next().is_none()
 }
 
 /// Bare errors become problems, a bare OPTIONS an answer, and `DEBUG` shows causes.

@@ -2,6 +2,7 @@
 //!
 //! Owns what is common to all operations: description, security schemes and problem answers. Never lists a route.
 
+use axum::http::StatusCode;
 use utoipa::{
     PartialSchema as _, ToSchema,
     openapi::{
@@ -91,11 +92,13 @@ fn complete(operation: &mut Operation) {
     }
     responses.entry("default".to_owned()).or_insert_with(|| RefOr::T(Response::new("Another problem")));
     for (status, response) in responses {
+        let RefOr::T(response) = response else { continue };
+        if response.description.is_empty() {
+            let reason = status.parse().ok().and_then(|code: StatusCode| code.canonical_reason());
+            response.description = reason.unwrap_or("Done").to_owned();
+        }
         let is_problem = status.starts_with(['4', '5']) || status == "default";
-        if let RefOr::T(response) = response
-            && is_problem
-            && response.content.is_empty()
-        {
+        if is_problem && response.content.is_empty() {
             let body = Content::new(Some(Ref::from_schema_name(ProblemBody::name())));
             response.content.insert("application/problem+json".to_owned(), body.into());
         }

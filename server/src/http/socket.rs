@@ -236,7 +236,7 @@ where
         .write_buffer_size(SOCKET_BUFFER_BYTES)
         .max_message_size(Some(CLIENT_FRAME_BYTES))
         .max_frame_size(Some(CLIENT_FRAME_BYTES));
-    let mut socket = WebSocketStream::from_partially_read(stream, early.into(), Role::Server, Some(config)).await;
+    let mut socket = WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config)).await;
     match visit.turned_away {
         Some(close) => turn_away(&mut socket, &close).await,
         None => live.serve(socket, visit.entrance, visit.signed_in, visit.address).await,

@@ -22,6 +22,7 @@ use tokio::{
 };
 
 pub(super) use self::load::{channel, info, member};
+use self::writes::Owed;
 use super::{Floor, frame::Frame, outbox::Outbox, reply::Reply};
 use crate::domain::{
     ChannelId, RoomId, UserId,
@@ -83,14 +84,18 @@ impl RoomCommand {
 }
 
 /// What ran beside the loop and has an effect on the room.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one; a box would only cost")]
 enum Done {
-    /// An answer was given.
-    Answered,
+    /// A durable write was committed, or was not.
+    Appended(writes::Appended),
     /// The log was read, or could not be.
     Log(ChannelId, Option<Vec<LogEvent>>),
     /// The counts of some readers.
     Personal(Personal, Vec<load::Reader>),
 }
+
+/// Entries told in a row before the sessions get their turn: a fraction of a queue, and enough for one vectored write.
+const BURST: usize = 32;
 
 type Job = BoxFuture<'static, Done>;
 
@@ -99,7 +104,8 @@ pub(super) fn start(floor: Arc<Floor>, id: RoomId, commands: mpsc::Receiver<Room
     tokio::spawn(async move {
         match load::room(&floor, id).await {
             Ok(Some(state)) => {
-                let task = RoomTask { floor, id, state, commands, jobs: FuturesUnordered::new(), idle_since: None };
+                let (jobs, owed) = (FuturesUnordered::new(), Owed::default());
+                let task = RoomTask { floor, id, state, commands, jobs, owed, told: 0, idle_since: None };
                 task.supervise().await;
             }
             // What waits in the queue is refused by being dropped; the entry goes first, so that the next try is a new one.
@@ -118,6 +124,9 @@ struct RoomTask {
     state: Room<Arc<Outbox>>,
     commands: mpsc::Receiver<RoomCommand>,
     jobs: FuturesUnordered<Job>,
+    owed: Owed,
+    /// Entries told since the sessions last had their turn.
+    told: usize,
     idle_since: Option<Instant>,
 }
 
@@ -163,6 +172,7 @@ impl RoomTask {
                 }
             }
             self.settle();
+            self.take_turns().await;
             if self.state.is_removed() {
                 return End::Removed;
             }
@@ -174,7 +184,7 @@ impl RoomTask {
 
     /// When the loop has something to do by itself.
     fn wake_at(&mut self) -> Option<Instant> {
-        if self.state.is_idle() && self.jobs.is_empty() {
+        if self.state.is_idle() && self.jobs.is_empty() && self.owed.is_empty() {
             let since = *self.idle_since.get_or_insert_with(Instant::now);
             return Some(since + ROOM_IDLE);
         }
@@ -211,7 +221,10 @@ impl RoomTask {
             }
             RoomCommand::Unsubscribe(key, channel) => self.state.handle_unsubscribe(key, channel),
             RoomCommand::Write(user, channel, ask, reply) => match self.state.handle_write(user, channel, &ask, now) {
-                Ok(permit) => self.begin(writes::append(&self.floor, user, channel, *ask, permit, reply)).await,
+                Ok(permit) => {
+                    let job = self.owed.append(&self.floor, user, channel, *ask, permit, reply);
+                    self.begin(job).await;
+                }
                 Err(error) => reply.refuse(error),
             },
             RoomCommand::Typing(user, channel, reply) => match self.state.handle_typing(user, channel, now) {
@@ -224,6 +237,8 @@ impl RoomTask {
             RoomCommand::Committed(events) => {
                 for event in events {
                     self.state.handle_committed(event, now);
+                    self.settle();
+                    self.take_turns().await;
                 }
             }
             RoomCommand::News(news, done) => {
@@ -241,10 +256,13 @@ impl RoomTask {
     }
 
     /// The dispatcher hears of channels before the room does, so that no commit falls between.
-    fn follow(&self, news: &News) {
+    fn follow(&mut self, news: &News) {
         match news {
             News::ChannelNew(channel) => self.floor.rooms.follow(self.id, [channel.id].into_iter()),
-            News::ChannelGone(channel) => self.floor.rooms.unfollow(*channel),
+            News::ChannelGone(channel) => {
+                self.floor.rooms.unfollow(*channel);
+                self.owed.forget(*channel);
+            }
             _ => {}
         }
     }
@@ -260,9 +278,21 @@ impl RoomTask {
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Answered => {}
+            Done::Appended(appended) => {
+                let (state, now) = (&mut self.state, self.floor.clock.now());
+                self.owed.settle(appended, |event| state.handle_appended(event, now));
+            }
             Done::Log(channel, entries) => self.state.handle_log(channel, entries, self.floor.clock.now()),
             Done::Personal(what, counts) => self.tell_personally(what, counts),
+        }
+    }
+
+    /// Lets the sessions write what they were told: a commit may hold more entries than a queue, and a reader is slow only
+    /// if it does not read, not because it had no turn.
+    async fn take_turns(&mut self) {
+        if self.told >= BURST {
+            self.told = 0;
+            tokio::task::yield_now().await;
         }
     }
 
@@ -275,7 +305,11 @@ impl RoomTask {
 
     fn carry_out(&mut self, effect: Effect<Arc<Outbox>>) {
         match effect {
-            Effect::Publish(event) => self.publish(&event),
+            Effect::Publish(event) => {
+                // Before the entry itself, so that its writer knows it when it comes.
+                self.owed.answer(&event);
+                self.publish(&event);
+            }
             Effect::Tell { to, channel, event } => self.push(Frame::event(&event, channel), to.iter()),
             Effect::Personal(what, to) => self.jobs.push(load::counts(self.floor.store.clone(), self.id, what, to)),
             Effect::Dismiss { session, scope, reason } => {
@@ -296,7 +330,8 @@ impl RoomTask {
         }
     }
 
-    fn publish(&self, event: &LogEvent) {
+    fn publish(&mut self, event: &LogEvent) {
+        self.told += 1;
         let frame = Frame::entry(event);
         if frame.is_none() {
             // What cannot be told must not be a hole: they come again and read the log.
@@ -313,7 +348,7 @@ impl RoomTask {
 
     fn tell_personally(&mut self, what: Personal, readers: Vec<load::Reader>) {
         if let Personal::Unread(channel) = what {
-            self.state.handle_counted(channel);
+            self.state.handle_counted(channel, self.floor.clock.now());
         }
         for reader in readers {
             // Whoever left in the meantime has nothing to be shown.

@@ -5,10 +5,10 @@
 //! write waits.
 //!
 //! ```text
-//!           credential in the upgrade --> signing in --> hello --+
-//! start ---<                                                     +--> entering --> open --> closing --> end
-//!           none --> hello --> first frame: auth --> signing in -+                  |          ^
-//!                                                                                   +-> draining
+//!           credential in the upgrade ---------+                            (hello)
+//! start ---<                                    +--> signing in --> entering ------> open --> closing --> end
+//!           none --> hello --> first frame: auth +                          (ok)      |          ^
+//!                                                                                     +-> draining
 //! ```
 //! While a *step* (sign-in, `sub`, `read`, ...) is under way nothing is read: commands start in the order received.
 
@@ -27,6 +27,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::mpsc::error::TrySendError,
@@ -36,7 +37,7 @@ use tokio_tungstenite::WebSocketStream;
 
 pub(super) use self::{commands::ask, entrance::attach};
 use self::{
-    entrance::Me,
+    entrance::{Greeting, Me},
     feed::Feed,
     socket::{Incoming, Socket},
 };
@@ -61,12 +62,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// What a step came to.
 enum Stepped {
-    /// The credential was looked at; the answer is owed when it came by `auth`.
-    SignedIn(Result<Box<Me>, Close>, Option<Reply>),
+    /// The credential was looked at.
+    SignedIn(Result<Box<Me>, Close>, Greeting),
     /// A fresh one was, on a signed-in session.
     Renewed(Result<Credential, Close>, Reply),
     /// The door was opened, on the text door with its subscription.
-    Entered(Result<Option<Vec<SubResult>>, Close>),
+    Entered(Result<Option<Vec<SubResult>>, Close>, Greeting),
     /// The answer to `sub`.
     Subscribed(Option<u64>, Vec<SubResult>),
     /// Whatever it was, others have been told.
@@ -144,9 +145,9 @@ where
         match signed_in {
             None => {
                 session.auth_by = Some(now + AUTH_TIMEOUT);
-                session.hello();
+                session.tell(&session.hello());
             }
-            Some(Ok((credential, user))) => session.sign_in(credential, Some(user), None),
+            Some(Ok((credential, user))) => session.sign_in(credential, Some(user), Greeting::Hello),
             Some(Err(())) => session.end(Close::BadCredential),
         }
         session
@@ -262,12 +263,12 @@ where
 
     fn handle_step(&mut self, stepped: Stepped) {
         match stepped {
-            Stepped::SignedIn(Ok(me), reply) => self.welcome(me, reply),
+            Stepped::SignedIn(Ok(me), greeting) => self.signed_in(me, greeting),
             Stepped::Renewed(Ok(credential), reply) => self.renewed(credential, reply),
-            Stepped::SignedIn(Err(close), _) | Stepped::Renewed(Err(close), _) | Stepped::Entered(Err(close)) => {
+            Stepped::SignedIn(Err(close), _) | Stepped::Renewed(Err(close), _) | Stepped::Entered(Err(close), _) => {
                 self.end(close);
             }
-            Stepped::Entered(Ok(subscribed)) => self.entered(subscribed),
+            Stepped::Entered(Ok(subscribed), greeting) => self.entered(subscribed, greeting),
             Stepped::Subscribed(id, results) => self.subscribed(id, results),
             Stepped::Done => {}
         }
@@ -341,16 +342,24 @@ where
         }
     }
 
-    fn hello(&mut self) {
+    fn hello(&self) -> Event {
         let me = self.me.as_ref();
         let ping_ms = u64::try_from(self.floor.ping_interval().as_millis()).unwrap_or(u64::MAX);
-        self.tell(&Event::Hello {
+        Event::Hello {
             v: wire::VERSION,
             ping_ms,
             max_frame: CLIENT_FRAME_BYTES,
             session: me.map(|_| self.name.clone()),
             user: me.map(|me| me.user.clone()),
-        });
+        }
+    }
+
+    /// The answer to command `id`, before everything that is queued.
+    fn answer_first(&mut self, id: Option<u64>, ok: &impl Serialize) {
+        match id.and_then(|id| Frame::answer(id, ok)) {
+            Some(frame) => self.feed.put_first(frame),
+            None => self.outbox.answer(None),
+        }
     }
 
     fn tell(&self, event: &Event) {

@@ -23,6 +23,19 @@ async fn two_people_chat() {
 }
 
 #[tokio::test]
+async fn ok_comes_before_the_message_itself_and_its_seq_is_in_the_head() {
+    let world = World::new().await;
+    let mut ada = world.follow(&world.ada).await;
+    for n in 1..=200u64 {
+        let id = ada.command("send", Some(world.text), json!({ "key": n.to_string(), "text": "x" })).await;
+        let first = ada.find(|frame| frame["id"] == id || frame["seq"] == n).await;
+        assert_eq!(first["ok"]["seq"], n, "{first}");
+        let followed = ada.ok("sub", None, json!([{ "ch": world.text, "after": n }])).await;
+        assert_eq!((&followed[0]["recovered"], &followed[0]["head"]), (&json!(true), &json!(n)));
+    }
+}
+
+#[tokio::test]
 async fn a_message_lives_through_all_its_changes() {
     let world = World::new().await;
     let mio = world.member("mio").await;

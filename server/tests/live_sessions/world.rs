@@ -20,7 +20,10 @@ use charge::{
     metrics::Metrics,
     store::{ChannelRecord, InviteRecord, NewAuthSession, NewRoom, NewUser, RoomRecord, Store, StoreOptions},
 };
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{io::DuplexStream, task::JoinHandle};
@@ -111,6 +114,8 @@ impl World {
         };
         self.store.create_invite(invite.clone()).await.unwrap();
         self.store.accept_invite(&invite.token, person.id, now()).await.unwrap();
+        // Spent; a room holds only so many.
+        self.store.revoke_invite(room.id, &invite.token).await.unwrap();
         let member = self.store.member(room.id, person.id).await.unwrap().unwrap();
         self.live.tell(room.id, RoomNews::MemberJoined(member)).await;
     }
@@ -273,6 +278,13 @@ impl Client {
         self.near.expect("nothing was read or sent yet")
     }
 
+    /// Both directions apart, for a client that writes without reading.
+    pub(crate) fn split(
+        self,
+    ) -> (SplitSink<WebSocketStream<DuplexStream>, Message>, SplitStream<WebSocketStream<DuplexStream>>) {
+        self.ws.expect("something was read or sent before").split()
+    }
+
     pub(crate) async fn send_raw(&mut self, message: Message) {
         let ws = self.ws().await;
         tokio::time::timeout(PATIENCE, ws.send(message)).await.expect("the server takes it").unwrap();
@@ -339,7 +351,7 @@ impl Client {
             match self.read().await {
                 Ok(frame) if is_it(&frame) => return frame,
                 Ok(frame) => self.queued.push_back(frame),
-                Err(closed) => panic!("closed: {closed:?}, before it came; had {:?}", self.queued),
+                Err(closed) => panic!("closed: {closed:?}, before it came; had {} others", self.queued.len()),
             }
         }
     }

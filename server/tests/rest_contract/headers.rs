@@ -47,7 +47,7 @@ async fn every_answer_is_guarded() {
 async fn over_https_it_stays_https() {
     let world = World::with(|options| options.public_url = "https://chat.example".parse().unwrap()).await;
     let answer = world.get("/", None).await;
-    assert!(answer.header("strict-transport-security").starts_with("max-age=63072000"));
+    assert_eq!(answer.header("strict-transport-security"), "max-age=63072000");
     assert_eq!(answer.header("content-security-policy"), POLICY.replace("{}", "wss://chat.example"));
 }
 
@@ -209,4 +209,29 @@ async fn relays_come_with_a_credential_of_the_user() {
     let now = u64::try_from(world.now().as_seconds()).unwrap();
     assert_eq!(ring.verify(username, credential, now).unwrap().user, ada.id);
     assert_eq!(webrtc["iceServers"][2]["credential"], credential);
+}
+
+#[tokio::test]
+async fn a_panic_costs_one_request() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    world.break_clock(true);
+    let answer = world.get("/api/me", Some(&ada.token)).await.expect(500);
+    assert_eq!((answer.code(), answer.header("content-type").as_str()), ("internal", "application/problem+json"));
+    assert!(!answer.text.contains("clock") && !answer.header("content-security-policy").is_empty());
+    world.break_clock(false);
+    world.get("/api/me", Some(&ada.token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let world = World::start().await;
+    let status = async |hosts: &str, version: &str| {
+        let request = format!("GET /health HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+        world.send_raw(&request).await.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status("", "1.1").await, "400");
+    assert_eq!(status("host: a\r\nhost: b\r\n", "1.1").await, "400");
+    assert_eq!(status("host: a\r\n", "1.1").await, "200");
+    assert_eq!(status("", "1.0").await, "200");
 }

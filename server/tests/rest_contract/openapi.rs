@@ -68,6 +68,7 @@ async fn it_is_openapi_3_1_and_whole() {
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with(['1', '2'])), "{name}: no success");
         for (status, response) in responses {
+            assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{name} {status}");
             let is_problem = status.starts_with(['4', '5']) || status == "default";
             let has_own_body = response["content"].get("application/json").is_some();
             if is_problem && !has_own_body {

@@ -228,6 +228,7 @@ async fn invites_end() {
     for (body, field) in [
         (json!({"max_uses": 0}), "max_uses"),
         (json!({"max_uses": -1}), "max_uses"),
+        (json!({"max_uses": 1_000_001}), "max_uses"),
         (json!({"expires_in": 0}), "expires_in"),
         (json!({"expires_in": i64::MAX}), "expires_in"),
         (json!({"role": "owner"}), "role"),

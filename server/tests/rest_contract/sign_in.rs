@@ -251,3 +251,17 @@ async fn an_invite_opens_registration() {
     world.post(&accept, ada["access_token"].as_str(), json!({})).await.expect(200);
     assert_eq!(world.post("/api/auth/register", None, register("ben")).await.expect(410).code(), "invite_used");
 }
+
+#[tokio::test]
+async fn the_setup_link_opens_registration_to_its_holder() {
+    use aws_lc_rs::digest::{SHA256, digest};
+    let world = World::with(|options| options.registration = Registration::Closed).await;
+    let hex: String = digest(&SHA256, b"the token").as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    world.store.set_setting(charge::http::SETUP_TOKEN_HASH, Some(&hex)).await.unwrap();
+    let register = |name: &str, setup: &str| json!({"username": name, "password": "a password", "setup": setup});
+    world.post("/api/auth/register", None, register("ada", "another")).await.expect(403);
+    world.post("/api/auth/register", None, register("ada", &hex)).await.expect(403);
+    let ada = world.post("/api/auth/register", None, register("ada", "the token")).await.expect(201).json;
+    world.post("/api/setup", ada["access_token"].as_str(), json!({"token": "the token"})).await.expect(200);
+    world.post("/api/auth/register", None, register("ben", "the token")).await.expect(403);
+}

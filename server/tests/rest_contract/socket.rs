@@ -1,8 +1,137 @@
 //! The way into a WebSocket: handshake, Origin, subprotocol, version.
 
-use tokio::io::AsyncReadExt as _;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, protocol::Role},
+};
 
-use crate::world::World;
+use crate::world::{Person, World};
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// A WebSocket with these headers, past the handshake.
+async fn connect(world: &World, path: &str, headers: &[(&str, &str)]) -> Socket {
+    let (status, head, stream) = world.upgrade(path, headers).await;
+    assert_eq!(status, 101, "{head}");
+    WebSocketStream::from_raw_socket(stream, Role::Client, None).await
+}
+
+/// A session of `person` by subprotocol.
+async fn session(world: &World, person: &Person) -> Socket {
+    let protocols = format!("charge.v1, bearer.{}", person.token);
+    connect(world, "/ws", &[("sec-websocket-protocol", &protocols)]).await
+}
+
+/// The next frame of that event; others are passed over.
+async fn event(socket: &mut Socket, name: &str) -> Value {
+    while let Some(message) = socket.next().await {
+        let Message::Text(text) = message.unwrap() else { continue };
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        if frame["ev"] == name {
+            return frame["d"].clone();
+        }
+    }
+    panic!("closed before {name}");
+}
+
+/// Reads to the end; the close code.
+async fn close_code(socket: &mut Socket) -> u16 {
+    while let Some(message) = socket.next().await {
+        if let Ok(Message::Close(Some(frame))) = message {
+            return frame.code.into();
+        }
+    }
+    0
+}
+
+#[tokio::test]
+async fn a_credential_signs_in_or_closes() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    let hello = event(&mut session(&world, &ada).await, "hello").await;
+    assert_eq!((&hello["v"], &hello["user"]["username"]), (&json!(1), &json!("ada")));
+    let bearer = format!("Bearer {}", ada.token);
+    let mut by_header = connect(&world, "/ws", &[("authorization", &bearer)]).await;
+    assert_eq!(event(&mut by_header, "hello").await["user"]["id"], ada.id);
+    let mut without = connect(&world, "/ws", &[]).await;
+    assert_eq!(event(&mut without, "hello").await.get("user"), None);
+    for bad in [format!("{}x", ada.token), "x.y.z".to_owned(), ada.refresh.clone()] {
+        let mut socket =
+            connect(&world, "/ws", &[("sec-websocket-protocol", &format!("charge.v1, bearer.{bad}"))]).await;
+        assert_eq!(close_code(&mut socket).await, 4500, "{bad}");
+    }
+    world.post("/api/auth/logout", Some(&ada.token), json!({})).await.expect(204);
+    assert_eq!(close_code(&mut session(&world, &ada).await).await, 4500, "signed out is signed out");
+}
+
+#[tokio::test]
+async fn the_end_of_a_sign_in_ends_its_sessions_and_no_others() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    let (phone, tablet, desk) = (world.login(&ada).await, world.login(&ada).await, world.login(&ada).await);
+    let mut sockets = Vec::new();
+    for person in [&ada, &phone, &tablet, &desk] {
+        let mut socket = session(&world, person).await;
+        event(&mut socket, "hello").await;
+        sockets.push(socket);
+    }
+    world.post("/api/auth/logout", None, json!({"refresh_token": phone.refresh})).await.expect(204);
+    assert_eq!(close_code(&mut sockets[1]).await, 4500);
+    let list = world.get("/api/me/sessions", Some(&tablet.token)).await.expect(200).json;
+    let current = list["sessions"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap();
+    let path = format!("/api/me/sessions/{}", current["id"].as_str().unwrap());
+    world.delete(&path, Some(&ada.token)).await.expect(204);
+    assert_eq!(close_code(&mut sockets[2]).await, 4500);
+    let change = json!({"password": {"old": ada.password, "new": "another password"}});
+    world.patch("/api/me", Some(&ada.token), change).await.expect(200);
+    assert_eq!(close_code(&mut sockets[3]).await, 4500);
+    // The one that changed the password lives on and still hears of things.
+    world.room(&ada, "Tea").await;
+    world.patch("/api/rooms/tea", Some(&ada.token), json!({"topic": "Leaves"})).await.expect(200);
+    world.get("/api/me", Some(&ada.token)).await.expect(200);
+    world.delete("/api/me/sessions", Some(&ada.token)).await.expect(204);
+    world.post("/api/auth/logout", Some(&ada.token), json!({})).await.expect(204);
+    assert_eq!(close_code(&mut sockets[0]).await, 4500);
+}
+
+#[tokio::test]
+async fn what_rest_changes_is_heard() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    let room = world.room(&ada, "Tea").await;
+    let ben = world.member(&ada, "tea", "ben", "member").await;
+    let mut socket = session(&world, &ben).await;
+    event(&mut socket, "presence.state").await;
+
+    world.patch("/api/rooms/tea", Some(&ada.token), json!({"topic": "Leaves"})).await.expect(200);
+    assert_eq!(event(&mut socket, "room.changed").await["topic"], "Leaves");
+    world.post("/api/rooms/tea/channels", Some(&ada.token), json!({"name": "news", "kind": "text"})).await.expect(201);
+    assert_eq!(event(&mut socket, "channel.new").await["letter"], "c");
+    world.patch("/api/rooms/tea/channels/c", Some(&ada.token), json!({"name": "old"})).await.expect(200);
+    assert_eq!(event(&mut socket, "channel.changed").await["name"], "old");
+    world.delete("/api/rooms/tea/channels/c", Some(&ada.token)).await.expect(204);
+    assert_eq!(event(&mut socket, "channel.gone").await["letter"], "c");
+    let invite = world.invite(&ada, "tea", json!({})).await;
+    let guest = world.guest(&invite, "Dee").await;
+    assert_eq!(event(&mut socket, "member.joined").await["name"], "Dee");
+    world.patch("/api/me", Some(&guest.token), json!({"display_name": "Dee D."})).await.expect(200);
+    assert_eq!(event(&mut socket, "member.changed").await["name"], "Dee D.");
+    world.patch("/api/me", Some(&guest.token), json!({"username": "dee", "password": "long enough"})).await.expect(200);
+    assert_eq!(event(&mut socket, "member.changed").await["role"], "member");
+    let body = Some(json!({"password": "long enough"}));
+    world.call("DELETE", "/api/me", Some(&guest.token), body, &[]).await.expect(204);
+    assert_eq!(event(&mut socket, "member.left").await["user"], guest.id);
+    let path = format!("/api/rooms/tea/members/{}", ben.id);
+    world.patch(&path, Some(&ada.token), json!({"role": "admin"})).await.expect(200);
+    assert_eq!(event(&mut socket, "member.changed").await["role"], "admin");
+    world.delete(&path, Some(&ada.token)).await.expect(204);
+    let removed = event(&mut socket, "room.removed").await;
+    assert_eq!((&removed["room"], &removed["reason"]), (&room["id"], &json!("kicked")));
+    assert_eq!(close_code(&mut socket).await, 4503, "no room is left");
+}
 
 #[tokio::test]
 async fn a_handshake_by_the_book() {

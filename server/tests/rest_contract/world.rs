@@ -1,4 +1,4 @@
-//! A server of its own for each test: port 0, a temporary directory, a clock that can be put forward.
+//! A server of its own for each test: port 0, a temporary directory, a clock that stands still until it is put forward.
 
 use std::{
     collections::HashMap,
@@ -28,12 +28,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 const SECRET: &str = "a secret of the tests, 32 bytes or more";
 
+/// How far ahead a clock is that panics.
+const BROKEN: i64 = i64::MIN;
+
 /// A running server.
 pub struct World {
     pub store: Store,
     pub app: App,
     pub authority: String,
     client: reqwest::Client,
+    started: Timestamp,
     ahead_ms: Arc<AtomicI64>,
     _data: TempDir,
     _stop: DropGuard,
@@ -106,16 +110,20 @@ impl World {
         let mut options = default_options(&authority);
         adjust(&mut options);
         let ahead_ms = Arc::new(AtomicI64::new(0));
+        let started = Timestamp::from_system(SystemTime::now());
         let clock = {
             let ahead_ms = Arc::clone(&ahead_ms);
-            Clock::new(move || Timestamp::from_system(SystemTime::now()).plus_millis(ahead_ms.load(Ordering::Relaxed)))
+            Clock::new(move || match ahead_ms.load(Ordering::Relaxed) {
+                BROKEN => panic!("the clock is broken, as this test wants it"),
+                ahead => started.plus_millis(ahead),
+            })
         };
         let relays = Relays::new(relays);
         let app = App::new(store.clone(), live, tokens, passwords, metrics, relays, options, clock);
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, app.clone(), stop.clone()));
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { store, app, authority, client, ahead_ms, _data: data, _stop: stop.drop_guard() }
+        Self { store, app, authority, client, started, ahead_ms, _data: data, _stop: stop.drop_guard() }
     }
 
     /// The key of the server's tokens.
@@ -128,8 +136,13 @@ impl World {
         self.ahead_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
+    /// Makes whoever asks for the time panic, or no longer.
+    pub fn break_clock(&self, broken: bool) {
+        self.ahead_ms.store(if broken { BROKEN } else { 0 }, Ordering::Relaxed);
+    }
+
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_system(SystemTime::now()).plus_millis(self.ahead_ms.load(Ordering::Relaxed))
+        self.started.plus_millis(self.ahead_ms.load(Ordering::Relaxed))
     }
 
     pub async fn get(&self, path: &str, token: Option<&str>) -> Answer {

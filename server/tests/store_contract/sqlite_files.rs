@@ -223,6 +223,9 @@ async fn another_process_may_write_too() {
         let event = logged(store.append(world.sending(channel, ada.id, &format!("key-{n}"), "x")).await.unwrap());
         assert_eq!(event.seq, n + 1);
     }
+    // Twice, so that whatever the writer remembers it remembers now.
+    world.say(channel, ada.id, "one").await;
+    world.say(channel, ada.id, "two").await;
     let name = Some(charge::domain::DisplayName::parse("Another Name").unwrap());
     other.update_user(ada.id, charge::store::UserChange { display_name: name, settings: None }).await.unwrap();
     assert_eq!(world.say(channel, ada.id, "whose").await.author.name, "Another Name");

@@ -29,12 +29,16 @@ impl Throttle {
 
     /// Takes a token, or says in how many milliseconds there is one.
     pub(super) fn write(&mut self, user: UserId, channel: ChannelId, ask: &Ask, now: Timestamp) -> Result<(), u64> {
-        if self.rate.burst == 0 {
-            return Ok(());
-        }
-        self.forget(now);
         let is_send = matches!(ask, Ask::Send { .. });
-        self.buckets.entry((user, channel, is_send)).or_default().take(self.rate, now)
+        if self.rate.burst > 0 {
+            self.forget(now);
+            self.buckets.entry((user, channel, is_send)).or_default().take(self.rate, now)?;
+        }
+        if is_send {
+            // Readers take the message as the end of the typing before it, so what follows is news to them.
+            self.typing.remove(&(user, channel));
+        }
+        Ok(())
     }
 
     /// Whether a typing notice is passed on.
@@ -65,6 +69,7 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{IdempotencyKey, MessageId, MessageText, mention::Mentions};
 
     #[test]
     fn forgets_what_is_full_again() {
@@ -87,5 +92,26 @@ mod tests {
         assert!(throttle.typing(UserId::fresh(), channel, at(1999)));
         assert!(throttle.typing(user, ChannelId::fresh(), at(1999)));
         assert!(throttle.typing(user, channel, at(2000)));
+    }
+
+    #[test]
+    fn a_message_ends_the_typing_before_it() {
+        let mut throttle = Throttle::new(Rate { burst: 1, period_ms: 10_000 });
+        let (user, channel) = (UserId::fresh(), ChannelId::fresh());
+        let at = Timestamp::from_millis;
+        let reaction = Ask::React { message: MessageId::fresh(), emoji: "x".into(), add: true };
+        let send = Ask::Send {
+            key: IdempotencyKey::parse("k").unwrap(),
+            text: MessageText::parse("hi", 2000).unwrap(),
+            reply_to: None,
+            mentions: Mentions::default(),
+        };
+        assert!(throttle.typing(user, channel, at(0)));
+        assert_eq!(throttle.write(user, channel, &reaction, at(1)), Ok(()));
+        assert!(!throttle.typing(user, channel, at(2)), "a reaction is no message");
+        assert_eq!(throttle.write(user, channel, &send, at(3)), Ok(()));
+        assert!(throttle.typing(user, channel, at(4)));
+        assert!(throttle.write(user, channel, &send, at(5)).is_err());
+        assert!(!throttle.typing(user, channel, at(6)), "a refused one is no message either");
     }
 }

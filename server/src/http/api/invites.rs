@@ -27,6 +27,8 @@ use crate::{
 
 /// Random bytes of a token: 144 bits, in 24 characters.
 const TOKEN_BYTES: usize = 18;
+/// Uses of a bounded invite: more is as good as no bound.
+const MOST_USES: u32 = 1_000_000;
 /// Longest time an invite may count, in seconds: ten years; without an end is another matter.
 const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
 
@@ -35,11 +37,11 @@ const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
 pub(crate) struct CreateInvite {
     /// How often it may be used.
     #[serde(default)]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     max_uses: Option<u32>,
     /// Seconds it counts.
     #[serde(default)]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 316_224_000)]
     expires_in: Option<i64>,
     /// What those become who accept it: `member` (when left out) or `admin`. Guests stay guests.
     #[serde(default)]
@@ -99,8 +101,8 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, JsonAnswer<Invite>), Problem> {
     let (room, own_role) = enter(&app, &slug, me.user, Action::Invite).await?;
     let mut fields = Fields::default();
-    if body.max_uses == Some(0) {
-        fields.refuse("max_uses", "must be at least 1");
+    if body.max_uses.is_some_and(|uses| !(1..=MOST_USES).contains(&uses)) {
+        fields.refuse("max_uses", format!("must be from 1 to {MOST_USES}"));
     }
     if body.expires_in.is_some_and(|seconds| !(1..=LONGEST_SECONDS).contains(&seconds)) {
         fields.refuse("expires_in", format!("must be from 1 to {LONGEST_SECONDS} seconds"));

@@ -98,6 +98,10 @@ pub(crate) async fn create(
         Some(slug) => app.store.create_room(new_room(&app, title, slug, user.id)).await?,
         None => create_with_free_slug(&app, title, user.id).await?,
     };
+    // The owner's open sessions follow the new room from now on.
+    if let Some(owner) = app.store.member(room.id, user.id).await? {
+        app.live.tell(room.id, RoomNews::MemberJoined(owner)).await;
+    }
     let room = details(&app, room, Role::Owner, user.id).await?;
     Ok((StatusCode::CREATED, JsonAnswer(room)))
 }

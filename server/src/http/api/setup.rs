@@ -46,6 +46,12 @@ pub(crate) async fn setup(
     Ok(JsonAnswer(Me::from(me.record(&app).await?)))
 }
 
+/// Whether `token` is of the setup link and that was not used yet. Comparing hashes tells nothing about the token.
+pub(super) async fn is_unused(app: &App, token: &str) -> Result<bool, Problem> {
+    let stored = app.store.setting(SETUP_TOKEN_HASH).await?;
+    Ok(token.len() <= TOKEN_BYTES && stored.is_some_and(|stored| stored == hash(token)))
+}
+
 /// SHA-256 in lower-case hexadecimal digits.
 fn hash(token: &str) -> String {
     digest(&SHA256, token.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()

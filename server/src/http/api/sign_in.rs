@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::cookie;
+use super::{cookie, setup};
 use crate::{
     auth::Verdict,
     domain::{
@@ -50,6 +50,10 @@ pub(crate) struct Register {
     /// A token of some invite, needed where registration is by invite.
     #[serde(default)]
     invite: Option<String>,
+    /// The token of the unused setup link: its holder may register whatever the server allows others.
+    #[serde(default)]
+    #[schema(format = Password)]
+    setup: Option<String>,
     /// Puts the refresh token into a cookie instead of the answer.
     #[serde(default)]
     cookie: bool,
@@ -123,7 +127,7 @@ pub(crate) async fn register(
         cookie::allow(&app, client, &headers)?;
     }
     take_attempt(&app, client, username.as_str())?;
-    allow_registration(&app, body.invite.as_deref()).await?;
+    allow_registration(&app, body.invite.as_deref(), body.setup.as_deref()).await?;
     if app.store.user_by_name(&username).await?.is_some() {
         return Err(Problem::taken("username"));
     }
@@ -234,7 +238,14 @@ pub(super) fn take_attempt(app: &App, client: Client, name: &str) -> Result<(), 
     app.attempts.take(client.address, name, options.attempts, options.attempts_per_address, app.now())
 }
 
-async fn allow_registration(app: &App, invite: Option<&str>) -> Result<(), Problem> {
+async fn allow_registration(app: &App, invite: Option<&str>, setup: Option<&str>) -> Result<(), Problem> {
+    let restricted = app.options.registration != Registration::Open;
+    if restricted
+        && let Some(token) = setup
+        && setup::is_unused(app, token).await?
+    {
+        return Ok(());
+    }
     match app.options.registration {
         Registration::Open => Ok(()),
         Registration::Closed => Err(Problem::forbidden("Nobody can register here.")),

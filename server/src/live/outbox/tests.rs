@@ -42,6 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
     fn bounded_and_in_order(steps in prop::collection::vec(step(), 1..900)) {
         let mut queue = Queue::default();

@@ -11,7 +11,7 @@ use tokio::{
     sync::{mpsc::error::TrySendError, oneshot},
 };
 
-use super::{Session, Step, Stepped, leads_to};
+use super::{Session, Step, Stepped, entrance::Greeting, leads_to};
 use crate::{
     domain::{
         ChannelId, MessageId, MessageText, UserId,
@@ -102,9 +102,8 @@ where
             Ok(Request { id, command: Command::Auth { token } }) => {
                 self.floor.metrics.commands.with_label_values(&["auth"]).inc();
                 self.outbox.begin();
-                let reply = self.reply(id);
                 match self.floor.tokens.verify_access(&token, clock::wall()) {
-                    Ok(credential) => self.sign_in(credential, None, Some(reply)),
+                    Ok(credential) => self.sign_in(credential, None, Greeting::Answer(id)),
                     Err(_) => self.end(Close::BadCredential),
                 }
             }

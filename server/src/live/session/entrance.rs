@@ -30,6 +30,14 @@ pub(super) struct Me {
     pub(super) credential: Credential,
 }
 
+/// How a session is told that it is signed in.
+pub(super) enum Greeting {
+    /// By `hello`: the upgrade carried the credential.
+    Hello,
+    /// By the answer to `auth`.
+    Answer(Option<u64>),
+}
+
 impl Entrance {
     fn scope(&self) -> Scope {
         match self {
@@ -45,7 +53,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     /// Looks `credential` up; `user` where the upgrade has done that already.
-    pub(super) fn sign_in(&mut self, credential: Credential, user: Option<User>, reply: Option<Reply>) {
+    pub(super) fn sign_in(&mut self, credential: Credential, user: Option<User>, greeting: Greeting) {
         if let Err(close) =
             self.floor.sessions.sign_in(&self.outbox, credential.user, credential.auth_session, self.entrance.scope())
         {
@@ -54,34 +62,41 @@ where
         let floor = self.floor.clone();
         let step = async move {
             let me = look_up(&floor, credential, user).await;
-            Stepped::SignedIn(me.map(|user| Box::new(Me { user, credential })), reply)
+            Stepped::SignedIn(me.map(|user| Box::new(Me { user, credential })), greeting)
         };
         self.step = Some(step.boxed());
     }
 
-    /// Signed in: says so, and opens the door.
-    pub(super) fn welcome(&mut self, me: Box<Me>, reply: Option<Reply>) {
+    /// Signed in: opens the door.
+    pub(super) fn signed_in(&mut self, me: Box<Me>, greeting: Greeting) {
         self.auth_by = None;
         self.expires = Some(me.credential.expires_at);
         let user = me.user.id;
-        let welcome = Welcome { session: self.name.clone(), user: me.user.clone() };
         self.me = Some(me);
-        match reply {
-            Some(reply) => reply.answer(Ok(&welcome)),
-            None => self.hello(),
-        }
         self.arm();
+        // What rooms say at once must not come before the greeting.
+        self.feed.pause();
         let (floor, outbox, entrance) = (self.floor.clone(), self.outbox.clone(), self.entrance.clone());
         if let Entrance::Text(target) = &entrance {
-            // What the room says at once must not come before `subscribed`.
-            self.feed.pause();
             self.feed.hold(target.ch);
         }
-        self.step = Some(async move { Stepped::Entered(enter(&floor, &outbox, entrance, user).await) }.boxed());
+        let step = async move { Stepped::Entered(enter(&floor, &outbox, entrance, user).await, greeting) };
+        self.step = Some(step.boxed());
     }
 
-    /// Attached to everything the door leads to.
-    pub(super) fn entered(&mut self, subscribed: Option<Vec<SubResult>>) {
+    /// Attached to everything the door leads to: whoever is greeted misses nothing from then on.
+    pub(super) fn entered(&mut self, subscribed: Option<Vec<SubResult>>, greeting: Greeting) {
+        match (greeting, &self.me) {
+            (Greeting::Answer(id), Some(me)) => {
+                let welcome = Welcome { session: self.name.clone(), user: me.user.clone() };
+                self.answer_first(id, &welcome);
+            }
+            _ => {
+                if let Some(hello) = Frame::event(&self.hello(), None) {
+                    self.feed.put_first(hello);
+                }
+            }
+        }
         let results = subscribed.map(|results| self.settle_lost(results));
         let done = results.into_iter().flatten().filter_map(|result| match result {
             SubResult::Done(done) => Some(done),

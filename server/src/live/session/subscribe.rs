@@ -17,7 +17,7 @@ use crate::{
         limits::{OUTBOX_BYTES, SUB_REPLAY_EVENTS},
         wire::{ErrorCode, LogBody, LogEvent, NotSubscribed, SubResult, SubTarget, Subscribed, WireError},
     },
-    live::{Floor, frame::Frame, outbox::Outbox, room::RoomCommand},
+    live::{Floor, outbox::Outbox, room::RoomCommand},
 };
 
 /// Bytes of events in one answer: as much again as a session's queue holds. Channels beyond it are left to `/sync`.
@@ -41,10 +41,7 @@ where
     /// The answer goes out first, then what was held.
     pub(super) fn subscribed(&mut self, id: Option<u64>, results: Vec<SubResult>) {
         let results = self.settle_lost(results);
-        match id.and_then(|id| Frame::answer(id, &results)) {
-            Some(frame) => self.feed.put_first(frame),
-            None => self.outbox.answer(None),
-        }
+        self.answer_first(id, &results);
         self.feed.release();
     }
 

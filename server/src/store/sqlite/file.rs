@@ -17,6 +17,8 @@ use crate::store::{Result, StoreError};
 
 /// Connections for reading: a few long history reads must not hold up the short ones, and two cores feed no more.
 const READERS: u32 = 4;
+/// How long a read waits for one of them: longer means that reading is far behind, and an error tells more than a queue.
+const READER_WAIT: Duration = Duration::from_secs(5);
 /// Pages the write-ahead log may reach before it is copied back (32 MiB): copying costs two more syncs, so not every
 /// second commit should pay for it.
 const CHECKPOINT_PAGES: &str = "8192";
@@ -90,7 +92,7 @@ pub(super) fn readers(path: &Path, busy_timeout: Duration) -> SqlitePool {
         .disable_statement_logging();
     SqlitePoolOptions::new()
         .max_connections(READERS)
-        .acquire_timeout(busy_timeout)
+        .acquire_timeout(READER_WAIT)
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options)

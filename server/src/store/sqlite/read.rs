@@ -22,7 +22,7 @@ pub(super) const COUNTS: &str = "\
     (SELECT COUNT(*) FROM ( \
         SELECT m.seq FROM mentions m JOIN log l ON l.channel_id = m.channel_id AND l.seq = m.seq \
         WHERE m.user_id = ?2 AND m.channel_id = ?1 AND m.seq > at.upto AND l.actor <> ?2 \
-        UNION SELECT seq FROM log \
+        UNION SELECT seq FROM log INDEXED BY log_calls_all \
         WHERE channel_id = ?1 AND seq > at.upto AND calls_all = 1 AND gone = 0 AND actor <> ?2)) AS mentions \
     FROM at WHERE EXISTS (SELECT 1 FROM channels WHERE id = ?1 AND room_id IS NOT NULL)";
 

@@ -67,6 +67,8 @@ pub(super) struct Writer {
     metrics: Metrics,
     commits: u64,
     purge_due: bool,
+    /// The last commit failed.
+    failing: bool,
 }
 
 /// The jobs of one transaction by kind.
@@ -104,6 +106,7 @@ impl Writer {
             metrics: metrics.clone(),
             commits: 0,
             purge_due: true,
+            failing: false,
         }
     }
 
@@ -131,6 +134,8 @@ impl Writer {
             }
             self.metrics.write_queue.sub(i64::try_from(count).unwrap_or_default());
             self.commit(Batch::of(taken.drain(..))).await;
+            // Those just answered are ready to run: what they write next shares the next sync instead of missing it.
+            tokio::task::yield_now().await;
         }
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.close().await
@@ -149,6 +154,9 @@ impl Writer {
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
         match outcome {
             Ok(done) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("commits work again");
+                }
                 self.publish(&done.appended).await;
                 done.settles.into_iter().for_each(|settle| settle());
                 // A caller that went away does not want the answer.
@@ -161,7 +169,10 @@ impl Writer {
             }
             Err(error) => {
                 self.metrics.store_errors.inc();
-                tracing::error!(%error, batch.writes = writes.len(), "a commit failed; nothing of it is stored");
+                // Once: while the disk is full every batch fails, and a log that fills it too helps nobody.
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(%error, "a commit failed, nothing of it is stored; trying on without further words");
+                }
                 let why = error.to_string();
                 for answer in write_answers {
                     let _ = answer.send(Err(StoreError::Unavailable(why.clone())));
@@ -224,9 +235,11 @@ impl Writer {
         }
         tokio::select! {
             biased;
-            // An error says that nobody listens any more; the log has the events.
-            _ = self.publish.reserve() => {
-                let _ = self.publish.try_send(events);
+            place = self.publish.reserve() => {
+                // An error says that nobody listens any more; the log has the events.
+                if let Ok(place) = place {
+                    place.send(events);
+                }
             }
             () = self.closing.cancelled() => {
                 let _ = self.publish.try_send(events);

@@ -121,7 +121,7 @@ impl Sqlite {
 
     /// See [`crate::store::Store::users`].
     pub(crate) async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserRecord>> {
-        let sql = "SELECT * FROM users WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2";
+        let sql = "SELECT * FROM users WHERE id > COALESCE(?1, x'') ORDER BY id LIMIT ?2";
         let rows = sqlx::query(sql).bind(after.map(|id| id.0)).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(rows::user).collect()
     }
