@@ -12,6 +12,8 @@ use crate::{cli::TextArgs, error::BenchError, figures::Figures, procfs};
 const BEGIN: &str = "<!-- bench:begin -->";
 /// Where it ends.
 const END: &str = "<!-- bench:end -->";
+/// Load average up to which the machine was ours alone; one measurement right after another leaves about this much.
+const QUIET: f64 = 2.0;
 /// The server the others are compared with.
 const OURS: &str = "charge";
 
@@ -146,6 +148,11 @@ pub(crate) fn tables(records: &[Record]) -> String {
     if let Some(record) = records.first() {
         let _ = writeln!(text, "\n{} cores; load average before the measurements {low:.2} to {high:.2}.", record.cores);
     }
+    if high > QUIET {
+        text.push_str(
+            "**Preliminary**: others were using the machine, or the measurements themselves left it no rest.\n",
+        );
+    }
     let mut by_work: BTreeMap<(&str, &str), Vec<&Record>> = BTreeMap::new();
     for record in records {
         by_work.entry((&record.mode, &record.work)).or_default().push(record);
@@ -247,6 +254,13 @@ mod tests {
         assert!(text.contains("| ws / charge >= 1.3 | 10.0 / 5.00 = 2.00 | yes |"), "{text}");
         assert!(!text.contains("nats / charge"), "other work is not compared: {text}");
         assert!(text.contains("| <= 10 | - | yes |"), "{text}");
+    }
+
+    #[test]
+    fn a_busy_machine_makes_figures_preliminary() {
+        let quiet = record("charge", WORK, 5.0);
+        assert!(!tables(std::slice::from_ref(&quiet)).contains("Preliminary"));
+        assert!(tables(&[quiet.clone(), Record { load_before: 9.0, ..quiet }]).contains("**Preliminary**"));
     }
 
     #[test]

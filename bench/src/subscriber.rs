@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Connection, Entrance, SCRATCH_BYTES},
+    connection::{Connection, ConnectionError, Entrance, SCRATCH_BYTES},
     dialect::Incoming,
     error::BenchError,
     progress::Progress,
@@ -179,18 +179,24 @@ fn run_shard(
     let local = LocalSet::new();
     local.block_on(&runtime, async {
         let scratch = Rc::new(RefCell::new(vec![0; SCRATCH_BYTES]));
-        let opened = open_all(entrances).await;
-        let answer = match opened {
-            Ok(connections) => {
-                for (index, connection) in connections.into_iter().enumerate() {
-                    let receive = receive(connection, index, Rc::clone(&scratch), Rc::clone(&tally), progress.clone());
-                    tokio::task::spawn_local(receive);
+        let permits = Rc::new(Semaphore::new(OPENING));
+        let all = entrances.into_iter().enumerate().map(|(index, entrance)| {
+            let (is_open, when_open) = oneshot::channel();
+            let (scratch, tally, progress) = (Rc::clone(&scratch), Rc::clone(&tally), Arc::clone(progress));
+            let permits = Rc::clone(&permits);
+            tokio::task::spawn_local(async move {
+                match open(entrance, &permits).await {
+                    Ok(connection) => {
+                        let _ = is_open.send(Ok(()));
+                        // At once, not when all are open: a server's ping must be answered in between.
+                        receive(connection, index, scratch, tally, progress).await;
+                    }
+                    Err(error) => drop(is_open.send(Err(error))),
                 }
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
-        let _ = is_ready.send(answer);
+            });
+            when_open
+        });
+        let _ = is_ready.send(all_open(all.collect()).await);
         let _ = stopped.await;
     });
     drop(local);
@@ -199,26 +205,19 @@ fn run_shard(
     Ok(tally.into_inner())
 }
 
-async fn open_all(entrances: Vec<Entrance>) -> Result<Vec<Connection>, BenchError> {
-    let permits = Rc::new(Semaphore::new(OPENING));
-    let opening: Vec<_> = entrances
-        .into_iter()
-        .map(|entrance| {
-            let permits = Rc::clone(&permits);
-            tokio::task::spawn_local(async move {
-                // Closed never: the semaphore lives as long as its users.
-                let _permit = permits.acquire().await;
-                // Not the shared buffer: a connection that is being set up holds it across awaits.
-                Connection::open(entrance, &mut [0; 4096]).await
-            })
-        })
-        .collect();
-    let mut connections = Vec::with_capacity(opening.len());
-    for task in opening {
-        let opened = task.await.map_err(|error| BenchError::defect(&error))?;
-        connections.push(opened.map_err(|error| BenchError::Setup(format!("a subscriber: {error}")))?);
+async fn open(entrance: Entrance, permits: &Semaphore) -> Result<Connection, ConnectionError> {
+    // Closed never: the semaphore lives as long as its users.
+    let _permit = permits.acquire().await;
+    // Not the shared buffer: a connection that is being set up holds it across awaits.
+    Connection::open(entrance, &mut [0; 4096]).await
+}
+
+async fn all_open(opening: Vec<oneshot::Receiver<Result<(), ConnectionError>>>) -> Result<(), BenchError> {
+    for when_open in opening {
+        let opened = when_open.await.map_err(|error| BenchError::defect(&error))?;
+        opened.map_err(|error| BenchError::Setup(format!("a subscriber: {error}")))?;
     }
-    Ok(connections)
+    Ok(())
 }
 
 async fn receive(
