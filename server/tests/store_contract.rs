@@ -102,6 +102,7 @@ contract! {
             a_thousand_senders_see_one_order,
             a_caller_that_leaves_costs_nothing,
             nobody_has_to_listen,
+            closing_does_not_wait_for_a_listener,
             a_closed_store_refuses,
             what_was_answered_survives_reopening,
             a_full_queue_refuses_at_once,

@@ -293,7 +293,8 @@ impl Store {
     pub async fn remove_member(&self, room: RoomId, user: UserId) -> Result<bool> {
         change!(self, remove_member(room, user))
     }
-    /// `Owner` transfers: the old owner becomes admin in the same transaction.
+    /// `Owner` transfers: the old owner becomes admin in the same transaction. [`StoreError::Missing`] for somebody who is no
+    /// member, [`StoreError::Conflict`]`("owner")` for the owner themselves: a room is never without one.
     pub async fn set_role(&self, room: RoomId, user: UserId, role: Role) -> Result<()> {
         change!(self, set_role(room, user, role))
     }
@@ -314,7 +315,8 @@ impl Store {
         change!(self, revoke_invite(room, token))
     }
     /// Joins by invite: checks expiry and uses, counts one use, adds the member, all or nothing. A member already in
-    /// keeps their role and uses nothing up. [`StoreError::Gone`] when expired, used up or revoked.
+    /// keeps their role and uses nothing up. What was said before is not unread to them: read markers start at the heads.
+    /// [`StoreError::Missing`] for a token that never was, [`StoreError::Gone`] when expired, used up or revoked.
     pub async fn accept_invite(&self, token: &InviteToken, user: UserId, now: Timestamp) -> Result<Accepted> {
         change!(self, accept_invite(token, user, now))
     }
