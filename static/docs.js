@@ -65,7 +65,7 @@ function colourSheet() {
   return sheet;
 }
 
-/** Names the fields and landmarks RapiDoc leaves without a name, in nested shadow trees too. @param {ShadowRoot} root */
+/** Names the fields and landmarks RapiDoc leaves without a name, and opens what scrolls to the keyboard, in nested shadow trees too. @param {ShadowRoot} root */
 function nameControls(root) {
   for (const field of root.querySelectorAll('input:not([aria-label]), textarea:not([aria-label]), select:not([aria-label])')) {
     if (!(field instanceof HTMLElement)) continue;
@@ -74,6 +74,8 @@ function nameControls(root) {
   root.querySelectorAll('nav:not([aria-label])').forEach((nav, index) => {
     nav.setAttribute('aria-label', index === 0 ? 'Operations' : `Operations ${index + 1}`);
   });
+  // It scrolls, so that the arrow keys need a way into it.
+  root.querySelector('main:not([tabindex="0"])')?.setAttribute('tabindex', '0');
   for (const child of root.querySelectorAll('*')) {
     if (child.shadowRoot && !dressed.has(child.shadowRoot)) dress(child.shadowRoot);
   }

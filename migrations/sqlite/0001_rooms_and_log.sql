@@ -112,21 +112,22 @@ CREATE INDEX log_edits ON log (message) WHERE kind = 1;
 CREATE INDEX log_calls_all ON log (channel_id, seq) WHERE calls_all = 1;
 
 -- Messages as they are now: the log's projection, under a small number that the log, reactions, pins and mentions use.
+-- The channel is there as long as the log entry of `message.new` is.
+-- `send_key` is a hash of channel, author and idempotency key: a short index, since every send touches a page of it.
 -- `fingerprint` is of the body first sent, so that a repeated key is told from a reused one even after edit or delete.
 CREATE TABLE messages (
     n           INTEGER PRIMARY KEY,
     id          BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
-    channel_id  BLOB NOT NULL REFERENCES channels (id),
+    channel_id  BLOB NOT NULL,
     seq         INTEGER NOT NULL,
     author_id   BLOB NOT NULL REFERENCES users (id),
-    key         TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 64),
+    send_key    BLOB NOT NULL UNIQUE CHECK (length(send_key) = 16),
     fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 16),
     reply_to    INTEGER,
     created_at  INTEGER NOT NULL,
     edited_at   INTEGER,
     deleted     INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1)),
     text        TEXT NOT NULL,
-    UNIQUE (channel_id, author_id, key),
     CHECK (deleted = 0 OR text = '')
 ) STRICT;
 

@@ -349,8 +349,10 @@ impl Floor {
         for room in outbox.retire() {
             let Some(queue) = self.rooms.active(room) else { continue };
             if let Err(TrySendError::Full(command)) = queue.try_send(RoomCommand::Detach(outbox.key)) {
-                // The room is busy; the session need not wait for it.
-                tokio::spawn(async move { queue.send(command).await });
+                // The room is busy; the session need not wait for it. Without a runtime the room is gone as well.
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    runtime.spawn(async move { queue.send(command).await });
+                }
             }
         }
     }

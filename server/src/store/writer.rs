@@ -70,23 +70,32 @@ impl Facts {
     }
 }
 
-/// What makes a send unique.
-pub(super) type SendKey = (ChannelId, UserId, IdempotencyKey);
+/// What makes a send unique: a hash of channel, author and idempotency key. Half of SHA-256 is as good as the whole
+/// against chance and against anybody's search.
+pub(super) type SendKey = [u8; 16];
 
-/// A short hash of the body first sent, salted with the message's id: enough to tell a repetition from a reuse, not
-/// enough to search for a deleted text across messages.
+/// See [`SendKey`].
+pub(super) fn send_key(channel: ChannelId, author: UserId, key: &IdempotencyKey) -> SendKey {
+    half_hash(&[channel.0.as_bytes(), author.0.as_bytes(), key.as_str().as_bytes()])
+}
+
+/// A hash of the body first sent, salted with the message's id: enough to tell a repetition from a reuse, not enough to
+/// search for a deleted text across messages.
 pub(super) type Fingerprint = [u8; 16];
 
 /// See [`Fingerprint`].
 pub(super) fn fingerprint(id: MessageId, text: &str, reply_to: Option<u64>) -> Fingerprint {
+    let (is_reply, seq) = ([u8::from(reply_to.is_some())], reply_to.unwrap_or(0).to_be_bytes());
+    half_hash(&[id.0.as_bytes(), &is_reply, &seq, text.as_bytes()])
+}
+
+/// Only the last part may vary in length.
+fn half_hash(parts: &[&[u8]]) -> [u8; 16] {
     let mut context = digest::Context::new(&digest::SHA256);
-    context.update(id.0.as_bytes());
-    context.update(&[u8::from(reply_to.is_some())]);
-    context.update(&reply_to.unwrap_or(0).to_be_bytes());
-    context.update(text.as_bytes());
-    let mut short = Fingerprint::default();
-    short.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    short
+    parts.iter().for_each(|part| context.update(part));
+    let mut half = [0; 16];
+    half.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    half
 }
 
 /// The first send under a key.
@@ -105,7 +114,7 @@ pub(super) struct Wanted {
     pub(super) channels: HashSet<ChannelId>,
     /// Names not known.
     pub(super) users: HashSet<UserId>,
-    /// Whether there are sends at all.
+    /// Those of all sends.
     pub(super) keys: Vec<SendKey>,
     /// Messages answered.
     pub(super) replies: HashSet<(ChannelId, u64)>,
@@ -127,7 +136,7 @@ impl Wanted {
             let Change::Send { key, reply_to, mentions, .. } = &write.change else {
                 continue;
             };
-            wanted.keys.push((write.channel, write.by, key.clone()));
+            wanted.keys.push(send_key(write.channel, write.by, key));
             wanted.replies.extend(reply_to.map(|seq| (write.channel, seq)));
             wanted.mentions.extend(mentions.iter().map(|name| (write.channel, name.clone())));
         }
@@ -198,7 +207,7 @@ pub(super) struct NewMessage {
     pub(super) channel: ChannelId,
     pub(super) seq: u64,
     pub(super) author: UserId,
-    pub(super) key: IdempotencyKey,
+    pub(super) key: SendKey,
     pub(super) fingerprint: Fingerprint,
     pub(super) reply_to: Option<u64>,
     pub(super) at: Timestamp,
@@ -270,7 +279,7 @@ impl Plan {
     ) -> Result<Planned, StoreError> {
         let (channel, author, text) = (write.channel, write.by, sending.text.as_str());
         let name = facts.names.get(&author).ok_or(StoreError::Missing)?.clone();
-        let key = (channel, author, sending.key.clone());
+        let key = send_key(channel, author, sending.key);
         if let Some(first) = self.sent.get(&key).or_else(|| found.keys.get(&key)) {
             let same = first.fingerprint == fingerprint(first.id, text, sending.reply_to);
             return if same { Ok(Planned::Duplicate(first.id)) } else { Err(StoreError::Conflict("key")) };
@@ -293,7 +302,7 @@ impl Plan {
             channel,
             seq,
             author,
-            key: sending.key.clone(),
+            key,
             fingerprint,
             reply_to: sending.reply_to,
             at: write.at,

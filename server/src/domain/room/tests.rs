@@ -182,7 +182,7 @@ impl World {
                     self.hears(key);
                     assert!(!self.positions.contains_key(&(key, channel)), "a hint to a subscriber");
                 }
-                self.room.handle_counted(channel);
+                self.room.handle_counted(channel, self.now);
             }
             Effect::Personal(_, to) => to.iter().for_each(|(_, key)| self.hears(*key)),
             Effect::Dismiss { session, .. } => self.forget(session),
@@ -449,20 +449,21 @@ fn news_reach_bystanders_once_a_second() {
         room.handle_committed(message(0, seq), at(100));
     }
     assert_eq!(hints(&mut room), 1);
-    assert_eq!(room.wake_at(at(100)), None);
-    room.handle_counted(channel_id(0));
-    assert_eq!(room.wake_at(at(100)), Some(at(1100)));
-    room.handle_committed(message(0, 11), at(1050));
-    assert_eq!(hints(&mut room), 0);
+    assert_eq!(room.wake_at(at(100)), None, "not while the counts are being read");
+    room.handle_counted(channel_id(0), at(110));
+    assert_eq!(room.wake_at(at(110)), Some(at(1100)));
     room.tick(at(1099));
     assert_eq!(hints(&mut room), 0);
     room.tick(at(1100));
     assert_eq!(hints(&mut room), 1);
-    room.handle_committed(message(0, 12), at(3000));
-    assert_eq!(hints(&mut room), 0, "not while the counts are being read");
-    room.handle_counted(channel_id(0));
+    // A count that takes long is followed by a rest that is longer.
+    room.handle_committed(message(0, 11), at(3000));
     room.tick(at(3000));
+    assert_eq!(hints(&mut room), 0, "not while the counts are being read");
+    room.handle_counted(channel_id(0), at(3100));
+    assert_eq!(room.wake_at(at(3100)), Some(at(3100 + 2000 * HINT_REST)));
+    room.tick(at(30_000));
     assert_eq!(hints(&mut room), 1);
-    room.handle_counted(channel_id(0));
-    assert_eq!(room.wake_at(at(9000)), None);
+    room.handle_counted(channel_id(0), at(30_000));
+    assert_eq!(room.wake_at(at(90_000)), None);
 }

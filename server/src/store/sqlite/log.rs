@@ -5,11 +5,10 @@
 use std::collections::{HashMap, HashSet};
 
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
-use uuid::Uuid;
 
 use super::{changes, history, many, rows};
 use crate::{
-    domain::{ChannelId, IdempotencyKey, MessageId, UserId},
+    domain::{ChannelId, MessageId, UserId},
     store::{
         Appended, Change, LogWrite, Result, StoreError,
         writer::{Facts, FirstSend, Found, Plan, Planned, Rows, SendKey, Sending, Wanted},
@@ -151,12 +150,20 @@ async fn look_up(conn: &mut SqliteConnection, facts: &mut Facts, wanted: Wanted)
 }
 
 async fn used_keys(conn: &mut SqliteConnection, keys: &[SendKey]) -> Result<HashMap<SendKey, FirstSend>> {
-    let sql = "SELECT m.channel_id, m.author_id, m.key, m.id, m.fingerprint FROM wanted CROSS JOIN messages m \
-               ON m.channel_id = wanted.channel AND m.author_id = wanted.author AND m.key = wanted.key";
-    let names: &[&str] = &["channel", "author", "key"];
-    let bind: many::Bind<SendKey> =
-        |query, (channel, author, key)| query.bind(channel.0).bind(author.0).bind(key.as_str().to_owned());
-    many::select(conn, keys, (names, sql), bind).await?.iter().map(first_send).collect()
+    let sql =
+        "SELECT m.send_key, m.id, m.fingerprint FROM wanted CROSS JOIN messages m ON m.send_key = wanted.send_key";
+    let found = many::select(conn, keys, (&["send_key"], sql), |query, key| query.bind(key.to_vec())).await?;
+    found
+        .iter()
+        .map(|row| {
+            let first = FirstSend { id: MessageId(rows::id(row, "id")?), fingerprint: half_hash(row, "fingerprint")? };
+            Ok((half_hash(row, "send_key")?, first))
+        })
+        .collect()
+}
+
+fn half_hash(row: &SqliteRow, column: &str) -> Result<[u8; 16]> {
+    row.try_get::<&[u8], _>(column)?.try_into().map_err(|_| StoreError::Corrupt(format!("messages.{column}")))
 }
 
 async fn answered(conn: &mut SqliteConnection, places: &[(ChannelId, u64)]) -> Result<HashSet<(ChannelId, u64)>> {
@@ -186,20 +193,10 @@ async fn named(
         .collect()
 }
 
-fn first_send(row: &SqliteRow) -> Result<(SendKey, FirstSend)> {
-    let corrupt = |what: &str| StoreError::Corrupt(what.to_owned());
-    let key = IdempotencyKey::parse(row.try_get("key")?).map_err(|_| corrupt("messages.key"))?;
-    let fingerprint =
-        row.try_get::<&[u8], _>("fingerprint")?.try_into().map_err(|_| corrupt("messages.fingerprint"))?;
-    let id = MessageId(row.try_get::<Uuid, _>("id")?);
-    let key = (ChannelId(rows::id(row, "channel_id")?), UserId(rows::id(row, "author_id")?), key);
-    Ok((key, FirstSend { id, fingerprint }))
-}
-
 /// Multi-row statements for everything a plan holds.
 async fn store(conn: &mut SqliteConnection, rows: Rows) -> Result<()> {
     let before = "INSERT INTO messages \
-                  (n, id, channel_id, seq, author_id, key, fingerprint, reply_to, created_at, text)";
+                  (n, id, channel_id, seq, author_id, send_key, fingerprint, reply_to, created_at, text)";
     many::insert(conn, &rows.messages, 10, (before, ""), |query, message| {
         query
             .bind(message.row)
@@ -207,7 +204,7 @@ async fn store(conn: &mut SqliteConnection, rows: Rows) -> Result<()> {
             .bind(message.channel.0)
             .bind(rows::int(message.seq))
             .bind(message.author.0)
-            .bind(message.key.as_str().to_owned())
+            .bind(message.key.to_vec())
             .bind(message.fingerprint.to_vec())
             .bind(message.reply_to.map(rows::int))
             .bind(message.at.as_millis())

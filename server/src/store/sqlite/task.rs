@@ -134,6 +134,8 @@ impl Writer {
             }
             self.metrics.write_queue.sub(i64::try_from(count).unwrap_or_default());
             self.commit(Batch::of(taken.drain(..))).await;
+            // Those just answered are ready to run: what they write next shares the next sync instead of missing it.
+            tokio::task::yield_now().await;
         }
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.close().await
