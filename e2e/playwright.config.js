@@ -9,7 +9,7 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   // Two cores: more workers only make browsers wait for each other.
   workers: 2,
-  fullyParallel: false,
+  fullyParallel: true,
   retries: 0,
   forbidOnly: !!process.env.CI,
   reporter: [['list']],

@@ -75,7 +75,7 @@ export class Api {
     return this.begin('/api/auth/login', f);
   }
 
-  /** @param {{username: string, password: string, display_name?: string, invite?: string}} f @returns {Promise<Dict>} */
+  /** @param {{username: string, password: string, display_name?: string, invite?: string, setup?: string}} f @returns {Promise<Dict>} */
   register(f) {
     return this.begin('/api/auth/register', f);
   }

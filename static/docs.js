@@ -4,6 +4,7 @@
 import './vendor/rapidoc-min.js';
 
 const WIDE = '(min-width: 761px)';
+const DARK = '(prefers-color-scheme: dark)';
 
 /** @type {Record<string, string>} */
 const FIXED = {
@@ -58,14 +59,28 @@ const COLOUR_NAMES = {
 };
 
 /** RapiDoc sets its own colours on every element, so ours are adopted after them. */
-function colourSheet() {
-  const sheet = new CSSStyleSheet();
+const colourSheet = new CSSStyleSheet();
+
+/** @param {HTMLElement} page */
+function repaint(page) {
+  paint(page);
   const lines = Object.entries(COLOUR_NAMES).flatMap(([ours, theirs]) => theirs.map((name) => `${name}: ${token(ours)};`));
-  sheet.replaceSync(`*, *::before, *::after, :host { ${lines.join(' ')} }`);
-  return sheet;
+  colourSheet.replaceSync(`*, *::before, *::after, :host { ${lines.join(' ')} }`);
 }
 
-/** Names the fields and landmarks RapiDoc leaves without a name, in nested shadow trees too. @param {ShadowRoot} root */
+/** Follows the system, unless a theme was chosen in the client; theme.js does so before the first paint. @param {HTMLElement} page */
+function followSystem(page) {
+  let chosen = null;
+  try {
+    chosen = localStorage.getItem('charge.theme');
+  } catch {
+    // Storage may be forbidden; the system's theme is used then.
+  }
+  if (chosen !== 'light' && chosen !== 'dark') document.documentElement.dataset.theme = matchMedia(DARK).matches ? 'dark' : 'light';
+  repaint(page);
+}
+
+/** Names the fields and landmarks RapiDoc leaves without a name, and opens what scrolls to the keyboard, in nested shadow trees too. @param {ShadowRoot} root */
 function nameControls(root) {
   for (const field of root.querySelectorAll('input:not([aria-label]), textarea:not([aria-label]), select:not([aria-label])')) {
     if (!(field instanceof HTMLElement)) continue;
@@ -74,6 +89,8 @@ function nameControls(root) {
   root.querySelectorAll('nav:not([aria-label])').forEach((nav, index) => {
     nav.setAttribute('aria-label', index === 0 ? 'Operations' : `Operations ${index + 1}`);
   });
+  // It scrolls, so that the arrow keys need a way into it.
+  root.querySelector('main:not([tabindex="0"])')?.setAttribute('tabindex', '0');
   for (const child of root.querySelectorAll('*')) {
     if (child.shadowRoot && !dressed.has(child.shadowRoot)) dress(child.shadowRoot);
   }
@@ -85,7 +102,7 @@ const dressed = new WeakSet();
 /** @param {ShadowRoot} root */
 function dress(root) {
   dressed.add(root);
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, colourSheet()];
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, colourSheet];
   nameControls(root);
   new MutationObserver(() => nameControls(root)).observe(root, { childList: true, subtree: true });
 }
@@ -94,8 +111,9 @@ const host = document.getElementById('docs');
 if (host) {
   const page = document.createElement('rapi-doc');
   for (const [name, value] of Object.entries(FIXED)) page.setAttribute(name, value);
-  paint(page);
+  repaint(page);
   host.append(page);
   if (page.shadowRoot) dress(page.shadowRoot);
   matchMedia(WIDE).addEventListener('change', () => paint(page));
+  matchMedia(DARK).addEventListener('change', () => followSystem(page));
 }

@@ -1,7 +1,8 @@
 // The client half of the WebSocket protocol (charge.v1): one Connection that keeps itself alive, and Subscriptions
 // that hand over each channel's log gapless, in order, every event once. Never touches the DOM, storage or a person's
 // words, imports nothing, and never throws on what the network brings. Runs in browsers and in Node 22 or newer
-// (older: pass a WebSocket class).
+// (older: pass a WebSocket class). It is one file, longer than the others, because that is how it is used: a bot copies
+// it or loads it from a server and needs nothing else.
 //
 // A Connection is in one of these states; `status` is what a person is told.
 //

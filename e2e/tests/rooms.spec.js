@@ -142,21 +142,43 @@ test('hostile names and messages run nothing', async ({ browser }) => {
   expect(executed).toEqual([]);
 });
 
-test('everything is reachable by keyboard', async ({ page }) => {
+test('everything is reachable by keyboard', async ({ page, browser }) => {
   await setUp(page, server.setupLink ?? '');
+  const mio = await (await browser.newContext()).newPage();
+  await joinByName(mio, await inviteLink(page), 'Mio');
   await say(page, 'first');
   await expect(message(page, 'first')).toBeVisible();
   // From the composer around the page and back, visiting the room menu, channels, messages, settings and members.
-  const seen = new Set();
-  await page.getByRole('textbox', { name: /^Message #/ }).focus();
-  for (let i = 0; i < 30; i++) {
+  const composer = page.getByRole('textbox', { name: /^Message #/ });
+  const side = page.getByRole('navigation', { name: 'Rooms and channels' });
+  const members = page.getByRole('complementary', { name: 'Members' });
+  /** @type {[string, import('@playwright/test').Locator][]} */
+  const wanted = [
+    ['the room menu', side.getByRole('button', { name: /Foxglove/ })],
+    ['a channel', side.getByRole('link', { name: 'general' })],
+    ['a new channel', side.getByRole('button', { name: 'New channel' })],
+    ['my settings', side.getByRole('button', { name: 'Settings', exact: true })],
+    ['the channel\'s settings', page.getByRole('button', { name: 'Channel settings' })],
+    ['the messages', page.getByRole('region', { name: 'Messages in general' })],
+    ['an invite', members.getByRole('button', { name: 'Invite people' })],
+    ['a member', members.getByRole('button', { name: /^Mio/ })],
+    ['the composer again', composer],
+  ];
+  const reached = new Set();
+  await composer.focus();
+  for (let i = 0; i < 40 && reached.size < wanted.length; i++) {
     await page.keyboard.press('Tab');
-    seen.add(await page.evaluate(() => {
-      const at = document.activeElement;
-      return at?.getAttribute('aria-label') ?? at?.textContent?.trim() ?? '';
-    }));
+    for (const [name, locator] of wanted) {
+      if (await locator.evaluate((element) => element === document.activeElement)) reached.add(name);
+    }
   }
-  for (const name of ['Settings', 'Invite people']) expect([...seen].some((s) => s.includes(name)), `${name} in ${[...seen].join(' | ')}`).toBe(true);
+  expect(wanted.map(([name]) => name).filter((name) => !reached.has(name)), 'not reached by Tab').toEqual([]);
+  // From the list to a message and what can be done with it.
+  await page.getByRole('region', { name: 'Messages in general' }).focus();
+  await page.keyboard.press('ArrowUp');
+  await expect(message(page, 'first')).toBeFocused();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('button', { name: 'Reply to Ada Okafor' })).toBeFocused();
   // Settings opens, Escape closes it and the focus goes back.
   await page.getByRole('button', { name: 'Settings', exact: true }).focus();
   await page.keyboard.press('Enter');

@@ -162,13 +162,14 @@ test('a restored backup: the cache is dropped and history is loaded again', asyn
 test('unread dots and mentions for the other channels; reading moves the marker, once a second', async () => {
   const server = new FakeServer();
   server.addChannel(server.rooms[0], 'c', 'random', 'text');
+  server.members.push({ user: 'u3', name: 'Cy', username: 'cy', role: 'admin' });
   server.say('den-c', 'before');
   const { model, clock } = await page('/r/den/a', { server });
   const random = () => model.room.value.channels.find((c) => c.letter === 'c');
   assert.equal(random().unread, 1);
-  server.say('den-c', 'x');
+  server.say('den-c', 'x @here'); // Bo is a member and may not call everybody
   server.say('den-c', 'y', { mentions: ['u1'] });
-  server.say('den-c', 'z @here');
+  server.say('den-c', 'z @here', { author: { id: 'u3', name: 'Cy' } });
   server.say('den-c', 'mine', { author: { id: 'u1', name: 'Ada' } });
   assert.deepEqual([random().unread, random().mentions], [4, 2]);
   model.navigate({ name: 'room', slug: 'den', letter: 'c' });
@@ -222,6 +223,10 @@ test('presence: the state, its diffs, and counts alone above the limit', async (
   assert.deepEqual([...model.room.value.presence], [['u1', 'online'], ['u2', 'idle']]);
   server.tell('presence', { room: 'r-den', joined: [{ user: 'u3', status: 'dnd' }, 'u4'], left: ['u2'] });
   assert.deepEqual([[...model.room.value.presence.keys()], model.room.value.onlineCount], [['u1', 'u3', 'u4'], 3]);
+  server.tell('presence', { room: 'r-den', joined: [{ user: 'u4', status: 'offline' }], left: [{ user: 'u3', status: 'offline' }] });
+  assert.deepEqual([[...model.room.value.presence.keys()], model.room.value.onlineCount], [['u1'], 1], 'offline is not online, in whichever list');
+  server.tell('presence.state', { room: 'r-den', online: [{ user: 'u1', status: 'online' }, { user: 'u2', status: 'offline' }] });
+  assert.deepEqual([[...model.room.value.presence.keys()], model.room.value.onlineCount], [['u1'], 1]);
   server.tell('presence', { room: 'r-den', count: 140 });
   assert.equal(model.room.value.onlineCount, 140);
 });
@@ -339,6 +344,19 @@ test('signing in from its page goes home, a guest goes to the room, settings kee
   assert.equal(guest.location.pathname, '/r/den/a');
   assert.equal(guest.model.app.value.guestOf, 'The Den');
   assert.equal(guest.model.can('create_room').ok, false);
+});
+
+test('setup brings its token to the registration, and again to claim the server', async () => {
+  const server = new FakeServer();
+  server.signedIn = false;
+  const { model, clock, location } = await page('/setup', { server });
+  const setup = model.setup('one-time', { username: 'ada', password: 'x', room: 'Made' });
+  await pass(clock, 1000);
+  await setup;
+  const asked = (path) => server.calls.filter((c) => c.path === path).map(({ body }) => body);
+  assert.deepEqual(asked('/api/auth/register'), [{ username: 'ada', password: 'x', setup: 'one-time', cookie: true }]);
+  assert.deepEqual(asked('/api/setup'), [{ token: 'one-time' }]);
+  assert.equal(location.pathname, '/r/made/a');
 });
 
 test('the session ending elsewhere clears the screen', async () => {

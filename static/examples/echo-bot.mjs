@@ -1,16 +1,15 @@
 // A bot that repeats what is said in a channel, exactly once, over restarts of the server.
-// Node 22 or newer. Its token comes from the environment, never from the command line:
+// Node 22 or newer. It signs in as an account of its own; the password comes from the environment, never from the
+// command line:
 //
-//   CHARGE_URL=https://chat.example CHARGE_TOKEN=... CHARGE_CHANNEL=<channel id> node echo-bot.mjs
+//   CHARGE_URL=https://chat.example CHARGE_USERNAME=echo CHARGE_PASSWORD=... CHARGE_CHANNEL=<channel id> node echo-bot.mjs
 import { Connection } from '../protocol.js';
 
-const { CHARGE_URL, CHARGE_TOKEN, CHARGE_CHANNEL } = process.env;
-if (!CHARGE_URL || !CHARGE_TOKEN || !CHARGE_CHANNEL) {
-  console.error('Set CHARGE_URL, CHARGE_TOKEN and CHARGE_CHANNEL.');
+const { CHARGE_URL: url, CHARGE_USERNAME: username, CHARGE_PASSWORD: password, CHARGE_CHANNEL: channel } = process.env;
+if (!url || !username || !password || !channel) {
+  console.error('Set CHARGE_URL, CHARGE_USERNAME, CHARGE_PASSWORD and CHARGE_CHANNEL.');
   process.exit(2);
 }
-const channel = CHARGE_CHANNEL;
-const token = CHARGE_TOKEN;
 /** Messages that wait to be repeated; beyond it the bot leaves some out rather than grow. */
 const MAX_WAITING = 100;
 /** Errors that another attempt with the same key may cure. */
@@ -20,12 +19,44 @@ const PASSING = new Set(['disconnected', 'timeout', 'unavailable', 'busy', 'rate
 const waiting = [];
 let busy = false;
 
+/** Where it is signed in, as the server said last. @type {{token: string, expiresAt: number, refresh: string} | null} */
+let session = null;
+/** @type {Promise<{token: string, expiresAt: number} | null> | null} */
+let renewing = null;
+
+/** @param {string} path @param {object} body */
+async function post(path, body) {
+  const answer = await fetch(new URL(path, url), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  return { status: answer.status, ok: answer.ok, body: /** @type {any} */ (answer.ok && answer.status !== 204 ? await answer.json() : null) };
+}
+
+/** Trades the refresh token, which is good for one use, or signs in; null: the account is refused. */
+async function renew() {
+  let answer = session ? await post('/api/auth/refresh', { refresh_token: session.refresh }) : null;
+  if (!answer || answer.status === 401) {
+    session = null;
+    answer = await post('/api/auth/login', { username, password });
+  }
+  if (answer.status === 401) return null;
+  if (!answer.ok) throw new Error(`sign-in answered ${answer.status}`);
+  const { access_token, expires_in, refresh_token } = answer.body;
+  session = { token: access_token, expiresAt: Date.now() + expires_in * 1000, refresh: refresh_token };
+  return session;
+}
+
+/** A token that works for a while, asked for once for all who wait; `not` will not do. @param {string} [not] */
+async function token(not) {
+  if (session && session.token !== not && session.expiresAt - Date.now() > 20_000) return session;
+  renewing ??= renew().finally(() => { renewing = null; });
+  return renewing;
+}
+
 const connection = new Connection({
-  url: `${CHARGE_URL.replace(/^http/, 'ws').replace(/\/$/, '')}/ws`,
-  token: async () => token,
+  url: `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/ws`,
+  token,
   sync: async (ch, { epoch, after, limit }) => {
     const query = new URLSearchParams({ epoch, after: String(after), limit: String(limit) });
-    const answer = await fetch(new URL(`/api/channels/${ch}/sync?${query}`, CHARGE_URL), { headers: { authorization: `Bearer ${token}` } });
+    const answer = await fetch(new URL(`/api/channels/${ch}/sync?${query}`, url), { headers: { authorization: `Bearer ${(await token())?.token}` } });
     if (!answer.ok) throw new Error(`sync answered ${answer.status}`);
     return /** @type {any} */ (await answer.json());
   },
@@ -68,5 +99,8 @@ async function repeat() {
   busy = false;
 }
 
-process.once('SIGINT', () => connection.stop());
+process.once('SIGINT', () => {
+  connection.stop();
+  if (session) void post('/api/auth/logout', { refresh_token: session.refresh }).catch(() => {});
+});
 connection.start();

@@ -13,7 +13,8 @@ import { verdict } from './permissions.js';
 import { Presence } from './presence.js';
 import { Reads } from './reads.js';
 import { RoomActions } from './room-actions.js';
-import { Rooms, mentionsMe } from './rooms.js';
+import { Rooms } from './rooms.js';
+import { mentionsMe } from '../mentions.js';
 import { Session } from './session.js';
 import { Timelines } from './timeline.js';
 import { Typing } from './typing.js';
@@ -66,7 +67,7 @@ export function createModel(browser) {
     tell: (ch, upto) => live.request('read', { ch, d: { upto } }),
     onRead: (ch, upto) => {
       const rest = timelines.messagesAfter(ch, upto);
-      rooms.counted(ch, { unread: rest.length, mentions: rest.filter((m) => mentionsMe(m, me())).length });
+      rooms.counted(ch, { unread: rest.length, mentions: rest.filter((m) => mentionsMe(m, me(), (user) => rooms.roleIn(user))).length });
     },
   });
   const rooms = new Rooms({ api, me, readUpto: (ch) => reads.upto(ch) });

@@ -28,10 +28,14 @@ export class Presence {
     if (typeof d.room !== 'string') return;
     const old = this.rooms.peek().get(d.room) ?? NOBODY;
     if (Number.isSafeInteger(d.count)) return this.set(d.room, { online: new Map(), count: Math.max(0, d.count) });
-    if (ev === 'presence.state') return this.set(d.room, { online: new Map(people(d.online)), count: null });
-    const online = new Map(old.online);
-    for (const [user, status] of people(d.joined)) online.set(user, status);
-    for (const [user] of people(d.left)) online.delete(user);
+    // Who is told to be offline is not here, in whichever list; so the map's size is how many are online.
+    const state = ev === 'presence.state';
+    const online = new Map(state ? [] : old.online);
+    for (const [user, status] of people(state ? d.online : d.joined)) {
+      if (status === 'offline') online.delete(user);
+      else online.set(user, status);
+    }
+    if (!state) for (const [user] of people(d.left)) online.delete(user);
     this.set(d.room, { online, count: null });
   }
 
@@ -53,7 +57,7 @@ export class Presence {
   }
 }
 
-/** User ids with a status, from either form. @param {unknown} list @returns {[string, Status][]} */
+/** User ids with a status, from either form; without one they are online. @param {unknown} list @returns {[string, Status][]} */
 function people(list) {
   /** @type {[string, Status][]} */
   const found = [];
@@ -61,5 +65,5 @@ function people(list) {
     if (typeof p === 'string') found.push([p, 'online']);
     else if (typeof p?.user === 'string') found.push([p.user, STATUSES.has(p.status) ? p.status : 'online']);
   }
-  return found.filter(([, status]) => status !== 'offline' || true);
+  return found;
 }

@@ -3,6 +3,8 @@
 
 /** Markers are told at most this often. */
 const EVERY_MS = 1000;
+/** Answers that another attempt does not change. */
+const FINAL = new Set(['forbidden', 'not_found', 'validation']);
 
 export class Reads {
   /** @param {{setTimeout: (fn: () => void, ms: number) => any, tell: (channel: string, upto: number) => Promise<unknown>, onRead: (channel: string, upto: number) => void}} needs */
@@ -58,11 +60,26 @@ export class Reads {
   /** @param {string} channel */
   tell(channel) {
     if (this.resting.has(channel) || !this.untold.delete(channel)) return;
+    this.needs.tell(channel, this.upto(channel)).catch((error) => this.failed(channel, error?.code));
+    this.rest(channel);
+  }
+
+  /** The server did not take a marker. @param {string} channel @param {unknown} code */
+  failed(channel, code) {
+    // Without a marker it was cleared meanwhile: another person may be here.
+    if (!this.markers.has(channel) || FINAL.has(String(code))) return;
+    if (code === 'disconnected') {
+      this.held.add(channel);
+      return;
+    }
+    this.untold.add(channel);
+    // An answer may come later than the rest that its question began.
+    if (!this.resting.has(channel)) this.rest(channel);
+  }
+
+  /** Tells what is untold after the interval. @param {string} channel */
+  rest(channel) {
     this.resting.add(channel);
-    this.needs.tell(channel, this.upto(channel)).catch((error) => {
-      if (error?.code === 'disconnected') this.held.add(channel);
-      else if (error?.code === 'timeout' || error?.code === 'rate_limited') this.untold.add(channel);
-    });
     this.needs.setTimeout(() => {
       this.resting.delete(channel);
       this.tell(channel);

@@ -2,6 +2,7 @@
 // and read again after a drop. Never holds messages and never decides where a person goes next.
 
 import { batch, signal } from '../vendor/ui.mjs';
+import { mentionsMe } from '../mentions.js';
 
 /** @typedef {import('../model.d.ts').Channel} Channel */
 /** @typedef {import('../model.d.ts').Member} Member */
@@ -112,7 +113,7 @@ export class Rooms {
     if (!known || seq <= known.head) return;
     const me = this.needs.me();
     const counts = ev === 'message.new' && d.author?.id !== me && seq > this.needs.readUpto(channel);
-    const named = counts && mentionsMe(d, me);
+    const named = counts && mentionsMe(d, me, (user) => this.roleIn(user));
     this.change(channel, { head: seq, unread: known.unread + (counts ? 1 : 0), mentions: known.mentions + (named ? 1 : 0) });
     if (ev === 'moderation' && d.user === me) this.moderated(d);
   }
@@ -120,6 +121,11 @@ export class Rooms {
   /** Takes the server's counts. @param {string} channel @param {Dict} counts */
   counted(channel, { head, unread, mentions }) {
     this.change(channel, { ...(isCount(head) ? { head } : {}), ...(isCount(unread) ? { unread } : {}), ...(isCount(mentions) ? { mentions } : {}) });
+  }
+
+  /** Somebody's role in the room on the screen; null: not a member, as far as is known. @param {string} user */
+  roleIn(user) {
+    return this.members.peek().find((m) => m.user === user)?.role ?? null;
   }
 
   // ---- events ----
@@ -259,11 +265,6 @@ export class Rooms {
     if (known) this.cache.delete(known.slug);
     this.list.value = this.list.peek().filter((r) => r !== known);
   }
-}
-
-/** By `@username`, which the server resolved, or by `@here` or `@room`. @param {{mentions?: unknown, text?: unknown}} message @param {string} me */
-export function mentionsMe({ mentions, text }, me) {
-  return (Array.isArray(mentions) && mentions.includes(me)) || /(^|\W)@(here|room)\b/.test(String(text ?? ''));
 }
 
 /** @param {unknown} value @returns {value is number} */

@@ -80,7 +80,8 @@ export class Session {
     if (!this.me.peek()) {
       const { username, password, display_name } = f;
       try {
-        await api.register({ username, password, ...(display_name ? { display_name } : {}) });
+        // The token lets its holder register where registration is closed or by invite.
+        await api.register({ username, password, ...(display_name ? { display_name } : {}), setup: token });
       } catch (error) {
         // A second try after half a setup: the account exists already.
         if (/** @type {any} */ (error).code !== 'conflict') throw error;

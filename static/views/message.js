@@ -2,6 +2,7 @@
 // Owns how one message looks: sent, waiting, failed or deleted, with its quote and its actions.
 // Never orders messages and never scrolls.
 import { html, useMemo } from '../vendor/ui.mjs';
+import { mentionsMe } from '../mentions.js';
 import { model } from '../state.js';
 import { markdown, plainLine } from './markdown.js';
 import { Avatar, Icon, IconButton, Spinner } from './parts.js';
@@ -16,18 +17,13 @@ import { momentOf, timeOf } from './times.js';
  */
 
 const QUOTE_CHARS = 160;
-const CODE = /(`+)[^`]+\1/g;
-const EVERYONE = /(^|[^\w@])@(here|room)\b/i;
 
 /**
  * @param {{ message: Message, joined: boolean, active: boolean, flash: boolean, around: Surroundings }} p
  */
 export function MessageView({ message, joined, active, flash, around }) {
   const { author, created_at: at } = message;
-  const forMe =
-    !message.deleted &&
-    author.id !== around.me &&
-    ((around.me !== null && message.mentions.includes(around.me)) || EVERYONE.test(message.text.replace(CODE, ' ')));
+  const forMe = !message.deleted && around.me !== null && author.id !== around.me && mentionsMe(message, around.me, around.roleOf);
   const classes = ['message', joined && 'joined', forMe && 'mentions-me', active && 'active', flash && 'flash'];
   return html`<li class=${classes.filter(Boolean).join(' ')} data-seq=${message.seq}>
     <article tabindex="-1" aria-label=${`${author.name}, ${timeOf(at)}`}>

@@ -7,6 +7,7 @@
 //! from the head it was given. `S` is whatever carries frames to one session; the rules only clone it.
 
 mod effect;
+mod news;
 mod presence;
 mod throttle;
 mod write;
@@ -32,6 +33,9 @@ use super::{
 
 /// News of a channel reaches those who do not follow it at most this often, in milliseconds.
 pub const HINT_INTERVAL_MS: i64 = 1000;
+/// After counting for so many people that it took long, the next count waits this many times as long: a busy channel in
+/// a crowded room takes at most a tenth of the store's time for reading.
+pub const HINT_REST: i64 = 9;
 
 /// One room with everybody who is attached to it.
 pub struct Room<S> {
@@ -54,22 +58,30 @@ struct Place<S> {
     seen: u64,
     /// A read of the log is under way.
     reading: bool,
-    /// When those who do not follow were last told of news.
-    hinted: Option<Timestamp>,
+    /// When those who do not follow may be told of news again.
+    next_hint: Option<Timestamp>,
     /// There is news that they were not told of.
     hint: bool,
-    /// Their counts are being read.
-    counting: bool,
+    /// Their counts are being read, since then.
+    counting: Option<Timestamp>,
 }
 
 impl<S> Place<S> {
     fn new(channel: Channel) -> Self {
         let seen = channel.head;
-        Self { channel, subscribers: HashMap::new(), seen, reading: false, hinted: None, hint: false, counting: false }
+        Self {
+            channel,
+            subscribers: HashMap::new(),
+            seen,
+            reading: false,
+            next_hint: None,
+            hint: false,
+            counting: None,
+        }
     }
 
     fn hint_at(&self, now: Timestamp) -> Option<Timestamp> {
-        (self.hint && !self.counting).then(|| self.hinted.map_or(now, |last| last.plus_millis(HINT_INTERVAL_MS)))
+        (self.hint && self.counting.is_none()).then(|| self.next_hint.unwrap_or(now))
     }
 }
 
@@ -303,34 +315,13 @@ impl<S: Clone> Room<S> {
         }
     }
 
-    /// A change that the store has already.
-    pub fn handle_news(&mut self, news: News, now: Timestamp) {
-        match news {
-            News::ChannelNew(channel) => self.channel_new(channel),
-            News::ChannelChanged(channel) => self.channel_changed(channel),
-            News::ChannelGone(channel) => self.channel_gone(channel, now),
-            News::MemberJoined(user, member) => {
-                self.members.insert(user, member.clone());
-                self.tell(self.full(), None, Event::MemberJoined(self.on_wire(user, member)));
-            }
-            News::MemberChanged(user, member) => {
-                self.members.insert(user, member.clone());
-                self.tell(self.full(), None, Event::MemberChanged(self.on_wire(user, member)));
-            }
-            News::MemberLeft(user, reason) => self.member_left(user, reason, now),
-            News::RoomChanged(info) => {
-                self.info = info;
-                let to = self.full_with_users();
-                self.effects.push_back(Effect::Personal(Personal::Room, to));
-            }
-            News::RoomRemoved => self.room_removed(),
-        }
-    }
-
     /// The counts of those who do not follow `channel` are read; the next ones may be.
-    pub fn handle_counted(&mut self, channel: ChannelId) {
-        if let Some(place) = self.channels.get_mut(&channel) {
-            place.counting = false;
+    pub fn handle_counted(&mut self, channel: ChannelId, now: Timestamp) {
+        if let Some(place) = self.channels.get_mut(&channel)
+            && let Some(since) = place.counting.take()
+        {
+            let rested = now.plus_millis(now.since(since).saturating_mul(HINT_REST));
+            place.next_hint = place.next_hint.max(Some(rested));
         }
     }
 
@@ -391,14 +382,14 @@ impl<S: Clone> Room<S> {
                 continue;
             }
             place.hint = false;
-            place.hinted = Some(now);
+            place.next_hint = Some(now.plus_millis(HINT_INTERVAL_MS));
             let bystanders = self
                 .sessions
                 .iter()
                 .filter(|(key, attached)| attached.scope == Scope::All && !place.subscribers.contains_key(key));
             let to: Vec<_> = bystanders.map(|(_, attached)| (attached.user, attached.handle.clone())).collect();
             if !to.is_empty() {
-                place.counting = true;
+                place.counting = Some(now);
                 self.effects.push_back(Effect::Personal(Personal::Unread(*channel), to));
             }
         }
@@ -430,71 +421,6 @@ impl<S: Clone> Room<S> {
             return Err(WireError::new(ErrorCode::Validation, "ch: not a text channel"));
         }
         Ok((member.role, place.channel.head))
-    }
-
-    fn channel_new(&mut self, channel: Channel) {
-        let id = channel.id;
-        // Told twice, or read from the store already: what is known of its head stands.
-        self.channels.entry(id).or_insert_with(|| Place::new(channel));
-        if let Some(shown) = self.channel(id) {
-            self.tell(self.full(), None, Event::ChannelNew(shown));
-        }
-        // Somebody may have written before this room knew of the channel.
-        self.read_log(id);
-    }
-
-    fn channel_changed(&mut self, channel: Channel) {
-        let id = channel.id;
-        let Some(place) = self.channels.get_mut(&id) else { return };
-        let head = place.channel.head;
-        place.channel = Channel { head, ..channel };
-        let to = self.sessions.values().filter(|a| matches!(a.scope, Scope::All) || a.scope == Scope::Channel(id));
-        let to = to.map(|attached| (attached.user, attached.handle.clone())).collect();
-        self.effects.push_back(Effect::Personal(Personal::Channel(id), to));
-    }
-
-    fn channel_gone(&mut self, channel: ChannelId, now: Timestamp) {
-        let Some(place) = self.channels.remove(&channel) else { return };
-        for attached in self.sessions.values_mut() {
-            attached.subscribed.retain(|other| *other != channel);
-        }
-        let letter = place.channel.letter.to_string();
-        let for_it = |scope: Scope| scope == Scope::All || scope == Scope::Channel(channel);
-        let to = self.sessions.values().filter(|a| for_it(a.scope)).map(|a| a.handle.clone()).collect();
-        self.tell(to, None, Event::ChannelGone { room: self.id, id: channel, letter });
-        let doors = self.sessions.iter().filter(|(_, a)| a.scope == Scope::Channel(channel));
-        let doors: Vec<SessionKey> = doors.map(|(key, _)| *key).collect();
-        for key in doors {
-            let closed = self.take_out(key).map(|attached| Effect::Close(attached.handle));
-            self.effects.extend(closed);
-        }
-        self.flush_presence(now);
-    }
-
-    fn member_left(&mut self, user: UserId, reason: &'static str, now: Timestamp) {
-        let Some(member) = self.members.remove(&user) else { return };
-        let keys: Vec<SessionKey> = self.sessions.iter().filter(|(_, a)| a.user == user).map(|(key, _)| *key).collect();
-        for key in keys {
-            self.dismiss(key, reason);
-        }
-        self.tell(self.full(), None, Event::MemberLeft(self.on_wire(user, member)));
-        self.flush_presence(now);
-    }
-
-    fn room_removed(&mut self) {
-        self.removed = true;
-        self.members.clear();
-        let keys: Vec<SessionKey> = self.sessions.keys().copied().collect();
-        for key in keys {
-            self.dismiss(key, "deleted");
-        }
-        self.channels.clear();
-    }
-
-    fn dismiss(&mut self, key: SessionKey, reason: &'static str) {
-        if let Some(attached) = self.take_out(key) {
-            self.effects.push_back(Effect::Dismiss { session: attached.handle, scope: attached.scope, reason });
-        }
     }
 
     fn take_out(&mut self, key: SessionKey) -> Option<Attached<S>> {

@@ -348,7 +348,7 @@ impl RoomTask {
 
     fn tell_personally(&mut self, what: Personal, readers: Vec<load::Reader>) {
         if let Personal::Unread(channel) = what {
-            self.state.handle_counted(channel);
+            self.state.handle_counted(channel, self.floor.clock.now());
         }
         for reader in readers {
             // Whoever left in the meantime has nothing to be shown.
