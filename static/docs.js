@@ -4,6 +4,7 @@
 import './vendor/rapidoc-min.js';
 
 const WIDE = '(min-width: 761px)';
+const DARK = '(prefers-color-scheme: dark)';
 
 /** @type {Record<string, string>} */
 const FIXED = {
@@ -58,11 +59,25 @@ const COLOUR_NAMES = {
 };
 
 /** RapiDoc sets its own colours on every element, so ours are adopted after them. */
-function colourSheet() {
-  const sheet = new CSSStyleSheet();
+const colourSheet = new CSSStyleSheet();
+
+/** @param {HTMLElement} page */
+function repaint(page) {
+  paint(page);
   const lines = Object.entries(COLOUR_NAMES).flatMap(([ours, theirs]) => theirs.map((name) => `${name}: ${token(ours)};`));
-  sheet.replaceSync(`*, *::before, *::after, :host { ${lines.join(' ')} }`);
-  return sheet;
+  colourSheet.replaceSync(`*, *::before, *::after, :host { ${lines.join(' ')} }`);
+}
+
+/** Follows the system, unless a theme was chosen in the client; theme.js does so before the first paint. @param {HTMLElement} page */
+function followSystem(page) {
+  let chosen = null;
+  try {
+    chosen = localStorage.getItem('charge.theme');
+  } catch {
+    // Storage may be forbidden; the system's theme is used then.
+  }
+  if (chosen !== 'light' && chosen !== 'dark') document.documentElement.dataset.theme = matchMedia(DARK).matches ? 'dark' : 'light';
+  repaint(page);
 }
 
 /** Names the fields and landmarks RapiDoc leaves without a name, and opens what scrolls to the keyboard, in nested shadow trees too. @param {ShadowRoot} root */
@@ -87,7 +102,7 @@ const dressed = new WeakSet();
 /** @param {ShadowRoot} root */
 function dress(root) {
   dressed.add(root);
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, colourSheet()];
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, colourSheet];
   nameControls(root);
   new MutationObserver(() => nameControls(root)).observe(root, { childList: true, subtree: true });
 }
@@ -96,8 +111,9 @@ const host = document.getElementById('docs');
 if (host) {
   const page = document.createElement('rapi-doc');
   for (const [name, value] of Object.entries(FIXED)) page.setAttribute(name, value);
-  paint(page);
+  repaint(page);
   host.append(page);
   if (page.shadowRoot) dress(page.shadowRoot);
   matchMedia(WIDE).addEventListener('change', () => paint(page));
+  matchMedia(DARK).addEventListener('change', () => followSystem(page));
 }

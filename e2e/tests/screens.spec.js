@@ -33,7 +33,7 @@ async function look(page, name, shots = PAGE, prepare = undefined) {
     for (const theme of themes) {
       await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
       await page.evaluate(() => document.fonts.ready);
-      await page.screenshot({ path: `results/screens/${name}-${size}-${theme}.png` });
+      await page.screenshot({ path: `results/screens/${name}-${size}-${theme}.png`, animations: 'disabled' });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       expect(wide, `${name} ${size} scrolls sideways`).toBeLessThanOrEqual(0);
       const { violations } = await new AxeBuilder({ page }).analyze();

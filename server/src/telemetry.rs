@@ -4,7 +4,15 @@
 
 use std::{io, panic};
 
-use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, filter::filter_fn, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
+
+/// Crates whose details hold what passes through them: tokens, passwords, message texts. They stay at `info` whatever is
+/// configured.
+const CARRIERS: [&str; 9] =
+    ["h2", "hyper", "hyper_util", "sqlx", "sqlx_core", "sqlx_sqlite", "tokio_tungstenite", "tungstenite", "tower"];
 
 /// How log lines are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
@@ -53,17 +61,23 @@ pub struct LogArgs {
 
 /// Installs the subscriber and the panic hook for the process. A second call changes nothing.
 pub fn init(args: &LogArgs) {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(args.log_level.filter())
-        .with_span_events(FmtSpan::NONE)
-        .with_writer(io::stderr);
     let installed = match args.log_format {
-        LogFormat::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+            let builder = tracing_subscriber::fmt().with_env_filter(args.log_level.filter());
+            builder.with_writer(io::stderr).with_ansi(is_terminal).finish().with(filter_fn(may_be_told)).try_init()
+        }
+        LogFormat::Json => json(&args.log_level, io::stderr).try_init(),
     };
     if installed.is_ok() {
         panic::set_hook(Box::new(log_panic));
     }
+}
+
+/// One JSON object a line.
+fn json(level: &LogLevel, to: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) -> impl Subscriber + Send + Sync {
+    let builder = tracing_subscriber::fmt().with_env_filter(level.filter()).with_writer(to);
+    builder.json().flatten_event(true).finish().with(filter_fn(may_be_told))
 }
 
 /// One line instead of the default report, so that a panic is found where all else is.
@@ -84,9 +98,17 @@ fn log_panic(info: &panic::PanicHookInfo<'_>) {
     );
 }
 
+/// Whether a line may be written at all.
+fn may_be_told(metadata: &Metadata<'_>) -> bool {
+    let source = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= Level::INFO || !CARRIERS.contains(&source)
+}
+
 #[cfg(test)]
 mod tests {
     //! What counts as a level; the lines themselves are seen in `tests/cli.rs`.
+
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 
@@ -97,6 +119,37 @@ mod tests {
         }
         for bad in ["loud", "infoo", "charge=loud", "a,=b="] {
             assert!(bad.parse::<LogLevel>().is_err(), "{bad}");
+        }
+    }
+    /// Collects what is written.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_libraries_carry_is_never_told() {
+        for level in ["trace", "trace,tungstenite=trace,tungstenite::protocol=trace,hyper::proto=trace,sqlx=debug"] {
+            let lines = Lines::default();
+            let to = lines.clone();
+            tracing::subscriber::with_default(json(&level.parse().unwrap(), move || to.clone()), || {
+                tracing::trace!(target: "tungstenite::protocol::frame", "secret of a frame");
+                tracing::debug!(target: "tokio_tungstenite", "secret of a stream");
+                tracing::debug!(target: "hyper::proto::h1", "secret of a header");
+                tracing::debug!(target: "sqlx::query", "secret of a statement");
+                tracing::warn!(target: "sqlx::query", "a slow statement");
+                tracing::trace!(target: "charge::live", "our own");
+            });
+            let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            assert!(said.contains("a slow statement") && said.contains("our own"), "{said}");
+            assert!(!said.contains("secret"), "{said}");
         }
     }
 }

@@ -56,6 +56,7 @@ contract! {
             a_deleted_user_leaves_messages_behind,
             an_owner_of_others_stays,
             settings_are_taken_once,
+            the_admin_is_claimed_once_or_nothing_is_spent,
         }
         sign_ins {
             a_generation_is_spent_once,
@@ -78,6 +79,7 @@ contract! {
             ownership_is_handed_over,
             the_owner_cannot_leave,
             who_leaves_is_out,
+            invites_end_with_the_right_to_give_them,
         }
         invites {
             uses_are_counted_exactly,
@@ -102,6 +104,7 @@ contract! {
             a_thousand_senders_see_one_order,
             a_caller_that_leaves_costs_nothing,
             nobody_has_to_listen,
+            closing_does_not_wait_for_a_listener,
             a_closed_store_refuses,
             what_was_answered_survives_reopening,
             a_full_queue_refuses_at_once,

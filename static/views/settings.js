@@ -4,6 +4,7 @@
 import { html, useEffect, useSignal } from '../vendor/ui.mjs';
 import { model } from '../state.js';
 import { copyText } from './clipboard.js';
+import { deviceOf } from './device.js';
 import { askFirst, Dialog, PagedDialog } from './dialog.js';
 import { asFailure, Choice, Field, Form, need, Problem, SwitchRow, useAction } from './forms.js';
 import { closeAllDialogs, closeDialog, openDialog } from './layout.js';
@@ -169,10 +170,10 @@ function Sessions() {
       ${list.value.map((session) => html`<li key=${session.id}>
         <${Icon} name="monitor" />
         <span class="two-lines">
-          <b>${session.agent ?? 'Unknown device'}</b>
+          <b title=${session.agent ?? undefined}>${deviceOf(session.agent)}</b>
           <small>${session.current ? 'This device' : `Seen ${distanceOf(session.seen_at ?? session.created_at)}`}</small>
         </span>
-        ${!session.current && html`<${Button} aria-label=${`Sign out ${session.agent ?? 'unknown device'}`} onClick=${() => end(session.id)}>Sign out</${Button}>`}
+        ${!session.current && html`<${Button} aria-label=${`Sign out ${deviceOf(session.agent)}`} onClick=${() => end(session.id)}>Sign out</${Button}>`}
       </li>`)}
     </ul>`}
     <${SignOut} />`;

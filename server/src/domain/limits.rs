@@ -42,6 +42,12 @@ pub const MENTIONS_PER_MESSAGE: usize = 50;
 pub const AUTH_ATTEMPTS_PER_MINUTE: u32 = 10;
 /// The same for one address whatever the name, so that trying many names is bounded too.
 pub const AUTH_ATTEMPTS_PER_ADDRESS_PER_MINUTE: u32 = 60;
+/// REST requests of one user in 10 s that change something, messages apart: each may be told to whole rooms, and 256 told
+/// at once close who reads slowly.
+pub const WRITES_PER_10S: u32 = 60;
+/// `sub` commands of one session in 10 s: a client needs one when it comes and one for each channel it opens, and each may
+/// read hundreds of events.
+pub const SUBS_PER_10S: u32 = 30;
 /// Largest REST body, in bytes.
 pub const BODY_BYTES: usize = 64 * 1024;
 /// Commands queued for one room task; a full queue stops the sessions that feed it.

@@ -1,4 +1,4 @@
-//! Limits on signing in: per pair of address and name, and per address.
+//! Limits on signing in, per pair of address and name and per address; and the buckets for other limits of this floor.
 //!
 //! Owns the buckets. Never knows whether an attempt succeeded.
 
@@ -57,7 +57,8 @@ impl Source {
     }
 }
 
-struct Buckets<K>(Mutex<HashMap<K, Bucket>>);
+/// One bucket for each key, of bounded number.
+pub(crate) struct Buckets<K>(Mutex<HashMap<K, Bucket>>);
 
 impl<K> Default for Buckets<K> {
     fn default() -> Self {
@@ -66,7 +67,11 @@ impl<K> Default for Buckets<K> {
 }
 
 impl<K: Hash + Eq> Buckets<K> {
-    fn take(&self, key: K, rate: Rate, now: Timestamp) -> Result<(), u64> {
+    /// Takes one token of `key`'s.
+    ///
+    /// # Errors
+    /// Milliseconds until there is one.
+    pub(crate) fn take(&self, key: K, rate: Rate, now: Timestamp) -> Result<(), u64> {
         if rate.burst == 0 {
             return Ok(());
         }

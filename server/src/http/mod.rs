@@ -40,7 +40,7 @@ use axum::{Router, middleware};
 
 use crate::{
     auth::{Passwords, Tokens},
-    domain::Timestamp,
+    domain::{Timestamp, UserId},
     live::Live,
     metrics::Metrics,
     store::Store,
@@ -92,6 +92,7 @@ pub struct Floor {
     /// The time.
     pub clock: Clock,
     attempts: attempts::Attempts,
+    writes: attempts::Buckets<UserId>,
     assets: assets::Assets,
     origins: origins::Origins,
     security: headers::Security,
@@ -115,6 +116,7 @@ impl App {
     ) -> Self {
         Self(Arc::new(Floor {
             attempts: attempts::Attempts::default(),
+            writes: attempts::Buckets::default(),
             assets: assets::Assets::load(),
             origins: origins::Origins::new(&options),
             security: headers::Security::new(&options),

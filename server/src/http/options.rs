@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::{
     auth::AuthArgs,
     domain::{
-        limits::{AUTH_ATTEMPTS_PER_ADDRESS_PER_MINUTE, AUTH_ATTEMPTS_PER_MINUTE},
+        limits::{AUTH_ATTEMPTS_PER_ADDRESS_PER_MINUTE, AUTH_ATTEMPTS_PER_MINUTE, WRITES_PER_10S},
         rate::Rate,
     },
 };
@@ -87,6 +87,8 @@ pub struct Options {
     pub app_name: String,
     /// Base of links.
     pub public_url: PublicUrl,
+    /// Whether it was configured; else it follows from the listener, which has more names than one.
+    pub public_url_is_set: bool,
     /// Who may make an account.
     pub registration: Registration,
     /// Other origins whose pages may call.
@@ -109,6 +111,8 @@ pub struct Options {
     pub attempts: Rate,
     /// Sign-in attempts for an address.
     pub attempts_per_address: Rate,
+    /// Requests of one user that change something, messages apart.
+    pub writes: Rate,
     /// Speakers heard at once in a forwarded channel.
     pub voice_slots: u32,
     /// Causes in answers.
@@ -123,6 +127,7 @@ impl Options {
         Self {
             app_name: http.app_name.clone(),
             public_url,
+            public_url_is_set: http.public_url.is_some(),
             registration: http.registration,
             cors_origins: http.cors_origins.0.clone(),
             cors_allow_origin_regex: http.cors_allow_origin_regex.clone(),
@@ -134,6 +139,7 @@ impl Options {
             refresh_token_seconds: i64::from(auth.refresh_token_expire_days) * 86_400,
             attempts: per_minute(http.rate_limit_sign_in_per_minute),
             attempts_per_address: per_minute(http.rate_limit_sign_in_per_address),
+            writes: Rate { burst: WRITES_PER_10S, period_ms: 10_000 },
             voice_slots: http.voice_slots,
             debug: http.debug,
         }

@@ -14,6 +14,8 @@ const PREFLIGHT_SECONDS: u64 = 600;
 
 pub(crate) struct Origins {
     own: Origin,
+    /// The server's names are not all known: whatever it was reached by is one.
+    any_host: bool,
     listed: Vec<Origin>,
     regex: OriginRegex,
 }
@@ -22,16 +24,17 @@ impl Origins {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             own: options.public_url.origin().clone(),
+            any_host: !options.public_url_is_set,
             listed: options.cors_origins.clone(),
             regex: options.cors_allow_origin_regex.clone(),
         }
     }
 
-    /// Whether a page of `origin` may use this server: ours by configuration or by the address it was reached at, or
-    /// one of the listed.
+    /// Whether a page of `origin` may use this server: ours by configuration or, where that names none, by the address it
+    /// was reached at; or one of the listed.
     pub(crate) fn allows(&self, origin: &str, host: Option<&str>, secure: bool) -> bool {
         origin == self.own.as_str()
-            || host.is_some_and(|host| Origin::of(secure, host).as_str() == origin)
+            || self.any_host && host.is_some_and(|host| Origin::of(secure, host).as_str() == origin)
             || self.allows_foreign(origin)
     }
 

@@ -1,4 +1,4 @@
-//! Who a request comes from: the bearer token, checked against the sign-in it belongs to.
+//! Who a request comes from: the bearer token, checked against the sign-in it belongs to, and how much one may change.
 //!
 //! Owns the check. Never says why it failed.
 
@@ -16,7 +16,7 @@ use crate::{
     store::UserRecord,
 };
 
-/// The user of a request with a good credential.
+/// The user of a request with a good credential, who has not changed too much of late.
 #[derive(Clone, Copy)]
 pub(crate) struct SignedIn {
     pub(crate) user: UserId,
@@ -27,9 +27,24 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Sender(me) = Sender::from_request_parts(parts, app).await?;
+        if !parts.method.is_safe() {
+            app.writes.take(me.user, app.options.writes, app.now()).map_err(Problem::rate_limited)?;
+        }
+        Ok(me)
+    }
+}
+
+/// The same for who writes a message: how many of those is for the room to say.
+pub(crate) struct Sender(pub(crate) SignedIn);
+
+impl FromRequestParts<App> for Sender {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let token = bearer(&parts.headers).ok_or_else(Problem::unauthenticated)?;
         let credential = check(app, token).await?;
-        Ok(Self { user: credential.user, auth_session: credential.auth_session })
+        Ok(Self(SignedIn { user: credential.user, auth_session: credential.auth_session }))
     }
 }
 

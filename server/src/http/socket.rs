@@ -238,7 +238,10 @@ where
         .max_frame_size(Some(CLIENT_FRAME_BYTES));
     let mut socket = WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config)).await;
     match visit.turned_away {
-        Some(close) => turn_away(&mut socket, &close).await,
+        Some(close) => {
+            live.turned_away(&close, visit.address);
+            turn_away(&mut socket, &close).await;
+        }
         None => live.serve(socket, visit.entrance, visit.signed_in, visit.address).await,
     }
 }

@@ -18,7 +18,7 @@ use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{mpsc::error::TrySendError, oneshot},
+    sync::{Mutex, MutexGuard, mpsc::error::TrySendError, oneshot},
 };
 use tokio_tungstenite::WebSocketStream;
 
@@ -35,14 +35,14 @@ use crate::{
     auth::Tokens,
     domain::{
         AuthSessionId, ChannelId, RoomId, UserId,
-        room::{News, Scope},
+        room::{Member, News, Scope},
         wire::{
             self, Close, ErrorCode, Sent, User, WireError,
             event::{Credential, Event, PresenceState},
         },
     },
     metrics::Metrics,
-    store::{ChannelRecord, Committed, MemberRecord, RoomRecord, Store},
+    store::{ChannelRecord, Committed, RoomRecord, Store},
 };
 
 /// Which WebSocket address a session came in by.
@@ -76,12 +76,12 @@ pub enum RoomNews {
     ChannelChanged(ChannelRecord),
     /// `channel.gone`
     ChannelGone(ChannelRecord),
-    /// `member.joined`; the user's `/ws` sessions start to follow the room.
-    MemberJoined(MemberRecord),
+    /// `member.joined`, as the store has them by then; the user's `/ws` sessions start to follow the room.
+    MemberJoined(UserId),
     /// `member.left`; the user's sessions get `room.removed` with this reason and are closed 4503 as `protocol.md` says.
     MemberLeft(UserId, &'static str),
-    /// `member.changed`
-    MemberChanged(MemberRecord),
+    /// `member.changed`, as the store has them by then
+    MemberChanged(UserId),
     /// `room.changed`
     RoomChanged(RoomRecord),
     /// `room.removed` with reason `deleted`
@@ -99,6 +99,9 @@ pub struct LiveOptions {
     pub message_max_length: usize,
 }
 
+/// Locks shared by all rooms for news of members: enough that two rooms seldom wait for each other.
+const MEMBER_TURNS: usize = 64;
+
 /// The running floor. Cheap to clone.
 #[derive(Clone)]
 pub struct Live(Arc<Floor>);
@@ -112,6 +115,8 @@ struct Floor {
     sessions: Sessions,
     rooms: Rooms,
     clock: Clock,
+    /// Whoever tells a room of a member looks at the store and speaks in one turn, see [`Live::tell`].
+    member_turns: [Mutex<()>; MEMBER_TURNS],
     epoch: String,
     /// `ping`, the same for everybody.
     ping: Option<Arc<Frame>>,
@@ -130,6 +135,7 @@ impl Live {
             sessions: Sessions::default(),
             rooms: Rooms::default(),
             clock: Clock::start(),
+            member_turns: std::array::from_fn(|_| Mutex::new(())),
             ping: Frame::event(&Event::Ping, None),
         });
         tokio::spawn(bus::dispatch(floor.clone(), committed));
@@ -156,6 +162,18 @@ impl Live {
         guard.log(&session, door, ended.ok());
     }
 
+    /// Notes that a connection was closed with `close` without ever being a session.
+    pub fn turned_away(&self, close: &Close, address: IpAddr) {
+        self.0.metrics.session_closes.with_label_values(&[close.code().to_string().as_str()]).inc();
+        tracing::info!(
+            client.address = %address,
+            close.code = close.code(),
+            close.by_server = true,
+            close.reason = close.reason(),
+            "session turned away"
+        );
+    }
+
     /// `POST /api/channels/{id}/messages`: the same path, limits and guarantees as `send`.
     ///
     /// # Errors
@@ -174,22 +192,58 @@ impl Live {
     }
 
     /// Tells a room of a change that REST made durable. Returns when the room's sessions have been told.
+    ///
+    /// News of members may be late, when the store has moved on. So looking at the store and telling what it has is one
+    /// turn: whoever looks last has seen every change, and speaks last.
     pub async fn tell(&self, room: RoomId, news: RoomNews) {
-        let floor = &self.0;
-        let joined = match &news {
-            RoomNews::MemberJoined(member) => Some(member.user),
-            _ => None,
-        };
-        let followers = joined.map(|user| floor.sessions.followers(user)).unwrap_or_default();
-        let queue = if followers.is_empty() { floor.rooms.active(room) } else { Some(floor.room(room)) };
-        // A room without a task has nobody to tell, and reads the change from the store when it starts.
-        if let Some(queue) = queue {
-            let (done, told) = oneshot::channel();
-            let _ = queue.send(RoomCommand::News(Box::new(news.into()), done)).await;
-            let _ = told.await;
+        match news {
+            RoomNews::MemberJoined(user) => self.tell_joined(room, user).await,
+            RoomNews::MemberChanged(user) => {
+                // A room without a task has nobody to tell.
+                let Some(queue) = self.0.rooms.active(room) else { return };
+                let _turn = self.0.member_turn(room).await;
+                if let Some(member) = self.0.member(room, user).await {
+                    deliver(&queue, News::MemberChanged(user, member)).await;
+                }
+            }
+            RoomNews::MemberLeft(user, reason) => {
+                if let Some(queue) = self.0.rooms.active(room) {
+                    let _turn = self.0.member_turn(room).await;
+                    deliver(&queue, News::MemberLeft(user, reason)).await;
+                }
+                // Back already, and that was told before this: they are a member.
+                self.tell_joined(room, user).await;
+            }
+            RoomNews::ChannelNew(record) => self.tell_active(room, News::ChannelNew(room::channel(record))).await,
+            RoomNews::ChannelChanged(record) => {
+                self.tell_active(room, News::ChannelChanged(room::channel(record))).await;
+            }
+            RoomNews::ChannelGone(record) => self.tell_active(room, News::ChannelGone(record.id)).await,
+            RoomNews::RoomChanged(record) => self.tell_active(room, News::RoomChanged(room::info(record))).await,
+            RoomNews::RoomRemoved => self.tell_active(room, News::RoomRemoved).await,
         }
+    }
+
+    /// A room without a task has nobody to tell, and reads the change from the store when it starts.
+    async fn tell_active(&self, room: RoomId, news: News) {
+        if let Some(queue) = self.0.rooms.active(room) {
+            deliver(&queue, news).await;
+        }
+    }
+
+    /// Tells the room of a member, if they are one, and lets their open sessions follow it.
+    async fn tell_joined(&self, room: RoomId, user: UserId) {
+        let floor = &self.0;
+        let followers = {
+            let _turn = floor.member_turn(room).await;
+            let Some(member) = floor.member(room, user).await else { return };
+            let followers = floor.sessions.followers(user);
+            let queue = if followers.is_empty() { floor.rooms.active(room) } else { Some(floor.room(room)) };
+            let Some(queue) = queue else { return };
+            deliver(&queue, News::MemberJoined(user, member)).await;
+            followers
+        };
         for outbox in followers {
-            let user = joined.unwrap_or(UserId(uuid::Uuid::nil()));
             if let Err(error) = session::attach(floor, &outbox, room, user, Scope::All).await
                 && error.code == ErrorCode::Unavailable
             {
@@ -206,11 +260,7 @@ impl Live {
             Err(error) => return tracing::warn!(user.id = %user, %error, "rooms not told of a changed user"),
         };
         for (room, _) in rooms {
-            if self.0.rooms.active(room.id).is_some()
-                && let Ok(Some(member)) = self.0.store.member(room.id, user).await
-            {
-                self.tell(room.id, RoomNews::MemberChanged(member)).await;
-            }
+            self.tell(room.id, RoomNews::MemberChanged(user)).await;
         }
     }
 
@@ -240,7 +290,33 @@ impl Live {
     }
 }
 
+/// Hands `news` to a room and waits until its sessions have been told.
+async fn deliver(queue: &RoomQueue, news: News) {
+    let (done, told) = oneshot::channel();
+    let _ = queue.send(RoomCommand::News(Box::new(news), done)).await;
+    let _ = told.await;
+}
+
 impl Floor {
+    /// The turn to tell `room` of its members.
+    async fn member_turn(&self, room: RoomId) -> MutexGuard<'_, ()> {
+        let n = usize::try_from(room.0.as_u128() % MEMBER_TURNS as u128).unwrap_or_default();
+        // Always there: the remainder is below the number of turns.
+        let [first, ..] = &self.member_turns;
+        self.member_turns.get(n).unwrap_or(first).lock().await
+    }
+
+    /// The member as the store has them; what cannot be read is not told.
+    async fn member(&self, room: RoomId, user: UserId) -> Option<Member> {
+        match self.store.member(room, user).await {
+            Ok(record) => record.map(room::member),
+            Err(error) => {
+                tracing::error!(room.id = %room, user.id = %user, %error, "the room was not told of a member");
+                None
+            }
+        }
+    }
+
     /// How often sessions are pinged: 25 s where 30 s of silence are allowed.
     fn ping_interval(&self) -> Duration {
         (self.options.receive_timeout * 5 / 6).max(Duration::from_millis(1))
@@ -299,7 +375,8 @@ impl Guard {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (code, by_server) = ended.map_or((1011, true), |ended| (ended.code, ended.by_server));
+        let Ended { code, by_server, reason } =
+            ended.unwrap_or(Ended { code: 1011, by_server: true, reason: "failed".to_owned() });
         // A client may send any code; it must not make any number of series.
         let label =
             if by_server || matches!(code, 1000 | 1001 | 1005 | 1006) { code.to_string() } else { "other".into() };
@@ -309,10 +386,12 @@ impl Guard {
             session.id = session.name(),
             session.door = ?door,
             session.dropped = self.outbox.dropped(),
+            session.refused = self.outbox.refused(),
             user.id = user,
             client.address = %self.outbox.address,
             close.code = code,
             close.by_server = by_server,
+            close.reason = reason,
             "session ended"
         );
         if code == 1011 {
@@ -336,21 +415,6 @@ impl Entrance {
             Entrance::All => Door::All,
             Entrance::Text(_) => Door::Text,
             Entrance::Signal(_) => Door::Signal,
-        }
-    }
-}
-
-impl From<RoomNews> for News {
-    fn from(news: RoomNews) -> Self {
-        match news {
-            RoomNews::ChannelNew(record) => News::ChannelNew(room::channel(record)),
-            RoomNews::ChannelChanged(record) => News::ChannelChanged(room::channel(record)),
-            RoomNews::ChannelGone(record) => News::ChannelGone(record.id),
-            RoomNews::MemberJoined(record) => News::MemberJoined(record.user, room::member(record)),
-            RoomNews::MemberLeft(user, reason) => News::MemberLeft(user, reason),
-            RoomNews::MemberChanged(record) => News::MemberChanged(record.user, room::member(record)),
-            RoomNews::RoomChanged(record) => News::RoomChanged(room::info(record)),
-            RoomNews::RoomRemoved => News::RoomRemoved,
         }
     }
 }

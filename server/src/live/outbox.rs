@@ -165,6 +165,8 @@ struct State {
     drain: Option<Duration>,
     rooms: BTreeSet<RoomId>,
     retired: bool,
+    /// Commands that were answered with an error.
+    refused: u64,
 }
 
 /// What a session finds when it looks.
@@ -349,6 +351,17 @@ impl Outbox {
     /// Presence of `room` must be asked for again.
     pub(super) fn lose(&self, room: RoomId) {
         self.lock().queue.lost.insert(room);
+    }
+
+    /// A command is answered with an error.
+    pub(super) fn refuse(&self) {
+        let mut state = self.lock();
+        state.refused = state.refused.saturating_add(1);
+    }
+
+    /// Commands refused since the start.
+    pub(super) fn refused(&self) -> u64 {
+        self.lock().refused
     }
 
     /// Frames left out since the start.

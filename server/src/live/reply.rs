@@ -81,6 +81,9 @@ impl Reply {
 
     fn to_outbox<T: Serialize>(&self, outbox: &Outbox, id: Option<u64>, result: Result<&T, &WireError>) {
         self.count(result.err());
+        if result.is_err() {
+            outbox.refuse();
+        }
         outbox.answer(id.and_then(|id| match result {
             Ok(ok) => Frame::answer(id, ok),
             Err(error) => Frame::refusal(id, error),

@@ -45,6 +45,7 @@ use super::{Entrance, Floor, clock, frame::Frame, outbox::Outbox, reply::Reply, 
 use crate::domain::{
     ChannelId, Timestamp,
     limits::{AUTH_TIMEOUT, CLIENT_FRAME_BYTES, OUTSTANDING_COMMANDS},
+    rate::Bucket,
     wire::{
         self, Close, SubResult,
         event::{Credential, Event},
@@ -82,6 +83,15 @@ pub(super) struct Ended {
     pub(super) code: u16,
     /// Whether this side decided.
     pub(super) by_server: bool,
+    /// Why, in words of this side; empty where the client decided.
+    pub(super) reason: String,
+}
+
+impl Ended {
+    /// Whatever words the client had for it are its own.
+    fn by_client(code: u16) -> Self {
+        Self { code, by_server: false, reason: String::new() }
+    }
 }
 
 enum Phase {
@@ -110,6 +120,8 @@ pub(super) struct Session<S> {
     auth_by: Option<Instant>,
     expires: Option<Timestamp>,
     drain_at: Option<Instant>,
+    /// Allows so many `sub`.
+    subs: Bucket,
 }
 
 impl<S> Session<S>
@@ -139,6 +151,7 @@ where
             auth_by: None,
             expires: None,
             drain_at: None,
+            subs: Bucket::default(),
             floor,
             outbox,
         };
@@ -246,7 +259,7 @@ where
             Incoming::Alive => {}
             Incoming::Closed(code) => {
                 self.socket.give_up(&self.outbox);
-                self.close(Close::Normal, Ended { code: code.unwrap_or(1005), by_server: false });
+                self.close(Close::Normal, Ended::by_client(code.unwrap_or(1005)));
             }
             Incoming::Bad(close) => self.end(close),
             Incoming::Broken => self.broken(),
@@ -373,14 +386,14 @@ where
             self.socket.give_up(&self.outbox);
             self.feed.clear();
         }
-        let ended = Ended { code: close.code(), by_server: true };
+        let ended = Ended { code: close.code(), by_server: true, reason: close.reason().to_owned() };
         self.close(close, ended);
     }
 
     fn broken(&mut self) {
         self.socket.give_up(&self.outbox);
         self.feed.clear();
-        self.close(Close::Normal, Ended { code: 1006, by_server: false });
+        self.close(Close::Normal, Ended::by_client(1006));
     }
 
     fn close(&mut self, close: Close, ended: Ended) {
@@ -400,7 +413,7 @@ where
 
     fn poll_closing(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         let Phase::Closing(close, ended) = &mut self.phase else { return Poll::Pending };
-        let ended = Ended { code: ended.code, by_server: ended.by_server };
+        let ended = Ended { reason: ended.reason.clone(), ..*ended };
         if self.timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(ended);
         }

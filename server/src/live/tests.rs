@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::{Message, protocol::Role as End};
 
 use super::*;
@@ -92,4 +92,54 @@ async fn a_room_that_fails_costs_its_own_sessions_a_reconnect_and_nobody_else_an
         while !client.next().await.unwrap().unwrap().to_text().unwrap().contains("unread") {}
     }
     assert_eq!(metrics.rooms.get(), 2);
+}
+
+/// Collects log lines.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_hostile_frame_is_logged_once_with_the_reason_and_without_its_bytes() {
+    let lines = Lines::default();
+    let to = lines.clone();
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || to.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let dir = tempfile::tempdir().unwrap();
+    let metrics = Metrics::new().unwrap();
+    let (store, committed) = Store::open(&StoreOptions::in_dir(dir.path()), &metrics).await.unwrap();
+    let tokens = Tokens::new(&Secret::new("a secret of at least 32 bytes, for tests"), JwtAlgorithm::Hs256).unwrap();
+    let options =
+        LiveOptions { receive_timeout: Duration::from_secs(30), messages_per_10s: 0, message_max_length: 2000 };
+    let live = Live::start(store.clone(), committed, tokens, options, metrics.clone());
+    let now = Timestamp::from_system(std::time::SystemTime::now());
+    let (ada, ada_user, _) = owner_of_a_room(&store, "ada", now).await;
+    let mut client = connect(&live, ada, ada_user).await;
+    for frame in [r#"{"id":1,"op":"fly"}"#, r#"{"op":"fly too"}"#, "a confidence"] {
+        client.send(Message::text(frame)).await.unwrap();
+    }
+    assert_eq!(close_code(&mut client).await, 4501);
+    while client.next().await.is_some_and(|frame| frame.is_ok()) {}
+    while metrics.sessions.get() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let ends: Vec<serde_json::Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &serde_json::Value| line["message"] == "session ended")
+        .collect();
+    assert_eq!(ends.len(), 1, "{said}");
+    assert_eq!(ends[0]["close.code"], 4501);
+    assert_eq!(ends[0]["close.reason"], "not a JSON object with an \"op\"");
+    assert_eq!(ends[0]["session.refused"], 2);
+    assert!(!said.contains("confidence") && !said.contains("fly"), "{said}");
 }

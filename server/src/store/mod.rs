@@ -119,6 +119,11 @@ impl Store {
     pub async fn take_setting(&self, name: &str, value: &str) -> Result<bool> {
         change!(self, take_setting(name, value))
     }
+    /// Removes the setting if it has that value and makes `user` the server's admin, both or neither: true for exactly one
+    /// caller. [`StoreError::Missing`] for nobody or an anonymised account, and nothing is spent.
+    pub async fn claim_admin(&self, name: &str, value: &str, user: UserId) -> Result<bool> {
+        change!(self, claim_admin(name, value, user))
+    }
 
     // --- users --------------------------------------------------------------------------------------------------
 
@@ -289,11 +294,13 @@ impl Store {
     pub async fn member_count(&self, room: RoomId) -> Result<u64> {
         read!(self, member_count(room))
     }
-    /// False when they were none. [`StoreError::Conflict`]`("owner")` for the owner.
+    /// False when they were none. The invites they made are revoked. [`StoreError::Conflict`]`("owner")` for the owner.
     pub async fn remove_member(&self, room: RoomId, user: UserId) -> Result<bool> {
         change!(self, remove_member(room, user))
     }
-    /// `Owner` transfers: the old owner becomes admin in the same transaction.
+    /// `Owner` transfers: the old owner becomes admin in the same transaction. The invites that somebody made and could not
+    /// make in a lower role are revoked. [`StoreError::Missing`] for somebody who is no member,
+    /// [`StoreError::Conflict`]`("owner")` for the owner themselves: a room is never without one.
     pub async fn set_role(&self, room: RoomId, user: UserId, role: Role) -> Result<()> {
         change!(self, set_role(room, user, role))
     }
@@ -314,7 +321,8 @@ impl Store {
         change!(self, revoke_invite(room, token))
     }
     /// Joins by invite: checks expiry and uses, counts one use, adds the member, all or nothing. A member already in
-    /// keeps their role and uses nothing up. [`StoreError::Gone`] when expired, used up or revoked.
+    /// keeps their role and uses nothing up. What was said before is not unread to them: read markers start at the heads.
+    /// [`StoreError::Missing`] for a token that never was, [`StoreError::Gone`] when expired, used up or revoked.
     pub async fn accept_invite(&self, token: &InviteToken, user: UserId, now: Timestamp) -> Result<Accepted> {
         change!(self, accept_invite(token, user, now))
     }

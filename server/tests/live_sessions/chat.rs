@@ -30,8 +30,11 @@ async fn ok_comes_before_the_message_itself_and_its_seq_is_in_the_head() {
         let id = ada.command("send", Some(world.text), json!({ "key": n.to_string(), "text": "x" })).await;
         let first = ada.find(|frame| frame["id"] == id || frame["seq"] == n).await;
         assert_eq!(first["ok"]["seq"], n, "{first}");
-        let followed = ada.ok("sub", None, json!([{ "ch": world.text, "after": n }])).await;
-        assert_eq!((&followed[0]["recovered"], &followed[0]["head"]), (&json!(true), &json!(n)));
+        // Not every time: a session may only `sub` so often.
+        if n % 10 == 0 {
+            let followed = ada.ok("sub", None, json!([{ "ch": world.text, "after": n }])).await;
+            assert_eq!((&followed[0]["recovered"], &followed[0]["head"]), (&json!(true), &json!(n)));
+        }
     }
 }
 

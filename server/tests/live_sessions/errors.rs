@@ -1,7 +1,7 @@
 //! Every code of `err`.
 
 use charge::{
-    domain::{ChannelId, MessageId},
+    domain::{ChannelId, MessageId, limits::SUBS_PER_10S},
     live::LiveOptions,
 };
 use serde_json::{Value, json};
@@ -158,4 +158,26 @@ async fn a_command_without_id_is_done_without_an_answer() {
     let frames = ada.settle().await;
     assert!(frames.iter().all(|frame| frame.get("id").is_none()), "{frames:?}");
     while ada.event("message.new").await["seq"] != 100 {}
+}
+
+#[tokio::test]
+async fn sub_costs_reads_and_is_limited() {
+    let world = World::new().await;
+    let mut ada = world.connect(&world.ada).await;
+    let mut done = 0;
+    // Some come back while this runs; not ten times as many.
+    let refused = loop {
+        let answer = ada.ask("sub", None, json!([{ "ch": world.text, "after": 0 }])).await;
+        if answer.get("err").is_some() {
+            break answer;
+        }
+        done += 1;
+        assert!(done < 10 * SUBS_PER_10S, "never refused");
+    };
+    assert!(done >= SUBS_PER_10S);
+    assert_eq!(refused["err"]["code"], "rate_limited");
+    assert!(refused["err"]["retry_ms"].as_u64().unwrap() > 0);
+    // It still hears what it followed before.
+    ada.say(world.text, "k", "hi").await;
+    ada.event("message.new").await;
 }

@@ -103,6 +103,14 @@ async fn long_texts_do_not_make_an_answer_without_bound() {
     assert_eq!((&ok[0]["recovered"], &ok[0]["events"]), (&json!(false), &json!([])));
     let ok = ada.ok("sub", None, json!([{ "ch": world.text, "after": 100 }])).await;
     assert_eq!(seqs(&ok[0]["events"]).len(), 100);
+    // What comes after the one that did not fit is left to `/sync`, unread, and followed all the same.
+    let other = world.another_channel("other").await;
+    ada.say(other.id, "k", "short").await;
+    let (long, short) = (json!({ "ch": world.text, "after": 0 }), json!({ "ch": other.id, "after": 0 }));
+    let ok = ada.ok("sub", None, json!([long, short])).await;
+    assert_eq!((&ok[1]["recovered"], &ok[1]["events"], &ok[1]["head"]), (&json!(false), &json!([]), &json!(1)));
+    let ok = ada.ok("sub", None, json!([short])).await;
+    assert_eq!((&ok[0]["recovered"], seqs(&ok[0]["events"]).len()), (&json!(true), 1));
 }
 
 #[tokio::test]

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use charge::{
-    domain::{ChannelName, DisplayName, Role, RoomTitle, limits::ROOM_IDLE},
+    domain::{
+        ChannelName, DisplayName, IdempotencyKey, Role, RoomTitle,
+        limits::ROOM_IDLE,
+        wire::{ErrorCode, Send},
+    },
     live::RoomNews,
     store::{ChannelChange, RoomChange, UserChange},
 };
@@ -124,6 +128,26 @@ async fn roles_and_names_change_for_everybody() {
     world.store.update_user(mio.id, change).await.unwrap();
     world.live.user_changed(mio.id).await;
     assert_eq!(ada.event("member.changed").await["d"]["name"], "Mio M.");
+}
+
+#[tokio::test]
+async fn late_news_let_nobody_back_in() {
+    let world = World::new().await;
+    let mio = world.member("mio").await;
+    let mut ada = world.connect(&world.ada).await;
+    world.kick(&mio).await;
+    assert_eq!(ada.event("member.left").await["d"]["user"], json!(mio.id));
+    // What was on its way when they were removed.
+    world.live.tell(world.room.id, RoomNews::MemberChanged(mio.id)).await;
+    world.live.tell(world.room.id, RoomNews::MemberJoined(mio.id)).await;
+    let send = Send { key: IdempotencyKey::parse("k").unwrap(), text: "still here".into(), reply_to: None };
+    assert_eq!(world.live.send(mio.id, world.text, send).await.unwrap_err().code, ErrorCode::NotFound);
+    assert!(ada.settle().await.iter().all(|frame| frame["ev"] != "member.joined" && frame["ev"] != "member.changed"));
+    // The other way round: who is back before their leaving is told is in.
+    world.join(&world.room, &mio).await;
+    world.live.tell(world.room.id, RoomNews::MemberLeft(mio.id, "left")).await;
+    let send = Send { key: IdempotencyKey::parse("k").unwrap(), text: "back".into(), reply_to: None };
+    world.live.send(mio.id, world.text, send).await.unwrap();
 }
 
 #[tokio::test]

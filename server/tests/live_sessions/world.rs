@@ -116,8 +116,7 @@ impl World {
         self.store.accept_invite(&invite.token, person.id, now()).await.unwrap();
         // Spent; a room holds only so many.
         self.store.revoke_invite(room.id, &invite.token).await.unwrap();
-        let member = self.store.member(room.id, person.id).await.unwrap().unwrap();
-        self.live.tell(room.id, RoomNews::MemberJoined(member)).await;
+        self.live.tell(room.id, RoomNews::MemberJoined(person.id)).await;
     }
 
     pub(crate) async fn kick(&self, person: &Person) {
@@ -127,15 +126,13 @@ impl World {
 
     pub(crate) async fn set_role(&self, person: &Person, role: Role) {
         self.store.set_role(self.room.id, person.id, role).await.unwrap();
-        let member = self.store.member(self.room.id, person.id).await.unwrap().unwrap();
-        self.live.tell(self.room.id, RoomNews::MemberChanged(member)).await;
+        self.live.tell(self.room.id, RoomNews::MemberChanged(person.id)).await;
     }
 
     /// Another room of ada's.
     pub(crate) async fn another_room(&self, slug: &str) -> (RoomRecord, ChannelId) {
         let (room, text, _) = new_room(&self.store, &self.ada, slug).await;
-        let member = self.store.member(room.id, self.ada.id).await.unwrap().unwrap();
-        self.live.tell(room.id, RoomNews::MemberJoined(member)).await;
+        self.live.tell(room.id, RoomNews::MemberJoined(self.ada.id)).await;
         (room, text)
     }
 

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{Person, World};
 
 #[tokio::test]
 async fn profile_and_settings() {
@@ -163,4 +163,27 @@ async fn a_guest_takes_a_name_that_is_free() {
     upgrade(json!({"password": {"old": "", "new": "long enough"}})).await.expect(422);
     upgrade(json!({"username": "dee", "password": "long enough"})).await.expect(200);
     upgrade(json!({"username": "dee2", "password": "long enough"})).await.expect(422);
+}
+
+#[tokio::test]
+async fn changes_are_limited_for_each_user_and_messages_are_not_among_them() {
+    let burst = charge::domain::limits::WRITES_PER_10S;
+    let world = World::with(|options| options.writes.burst = burst).await;
+    let (ada, mio) = (world.register("ada").await, world.register("mio").await);
+    let room = world.room(&ada, "Den").await;
+    let rename =
+        async |person: &Person| world.patch("/api/me", Some(&person.token), json!({"display_name": "Somebody"})).await;
+    // The room was the first change.
+    for _ in 1..burst {
+        rename(&ada).await.expect(200);
+    }
+    let refused = rename(&ada).await.expect(429);
+    assert_eq!((refused.code(), refused.header("retry-after").as_str()), ("rate_limited", "1"));
+    rename(&mio).await.expect(200);
+    world.get("/api/me", Some(&ada.token)).await.expect(200);
+    let channel = room["channels"][0]["id"].as_str().unwrap();
+    let path = format!("/api/channels/{channel}/messages");
+    world.post(&path, Some(&ada.token), json!({"key": "k", "text": "still heard"})).await.expect(201);
+    world.advance(1_000);
+    rename(&ada).await.expect(200);
 }

@@ -218,6 +218,20 @@ async fn the_origin_is_checked_exactly() {
 }
 
 #[tokio::test]
+async fn with_a_public_url_the_address_reached_is_no_origin_of_ours() {
+    for (is_set, expected) in [(true, 403), (false, 101)] {
+        let world = World::with(|options| {
+            options.public_url = "https://chat.example".parse().unwrap();
+            options.public_url_is_set = is_set;
+        })
+        .await;
+        let rebound = [("host", "evil.example"), ("origin", "http://evil.example")];
+        assert_eq!(world.upgrade("/ws", &rebound).await.0, expected, "set: {is_set}");
+        assert_eq!(world.upgrade("/ws", &[("origin", "https://chat.example")]).await.0, 101);
+    }
+}
+
+#[tokio::test]
 async fn the_subprotocol_is_agreed_on() {
     let world = World::start().await;
     let token = world.register("ada").await.token;
@@ -244,6 +258,7 @@ async fn an_unknown_version_is_closed_with_4505() {
     stream.read_exact(&mut frame).await.unwrap();
     assert_eq!(frame[0], 0x88, "a close frame");
     assert_eq!(u16::from_be_bytes([frame[2], frame[3]]), 4505);
+    assert_eq!(world.app.metrics.session_closes.with_label_values(&["4505"]).get(), 1);
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ impl World {
         Self::with(|_| {}).await
     }
 
-    /// With other options than the defaults; the sign-in limits are off unless set.
+    /// With other options than the defaults; the limits on signing in and on changes are off unless set.
     pub async fn with(adjust: impl FnOnce(&mut Options)) -> Self {
         Self::with_relays(RelayOptions::default(), adjust).await
     }
@@ -291,7 +291,9 @@ fn default_options(authority: &str) -> Options {
         command.get_matches_from(["test", "--rate-limit-sign-in-per-minute=0", "--rate-limit-sign-in-per-address=0"]);
     let http = HttpArgs::from_arg_matches(&matches).unwrap();
     let auth = AuthArgs::from_arg_matches(&matches).unwrap();
-    Options::new(&http, &auth, format!("http://{authority}").parse().unwrap(), 2000)
+    let mut options = Options::new(&http, &auth, format!("http://{authority}").parse().unwrap(), 2000);
+    options.writes.burst = 0;
+    options
 }
 
 async fn accept(listener: TcpListener, app: App, stop: CancellationToken) {

@@ -360,6 +360,36 @@ pub(crate) async fn nobody_has_to_listen(world: World) {
     store.close().await;
 }
 
+pub(crate) async fn closing_does_not_wait_for_a_listener(world: World) {
+    let ada = world.user("ada").await;
+    let (_, channel) = world.room(ada.id, "attic").await;
+    world.store.close().await;
+    let (store, _never_read) = Store::open(&world.options, &Metrics::new().unwrap()).await.unwrap();
+    let writes: Vec<_> = (0..400).map(|n| world.sending(channel, ada.id, &format!("key-{n}"), "hello")).collect();
+    let sender = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let mut stored = 0;
+            for write in writes {
+                match store.append(write).await {
+                    Ok(_) => stored += 1,
+                    Err(StoreError::Unavailable(_)) => break,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            stored
+        }
+    });
+    // By then the listener's queue is well on its way to being full.
+    while store.head(channel).await.unwrap() < 250 {
+        tokio::task::yield_now().await;
+    }
+    store.close().await;
+    let stored = sender.await.unwrap();
+    let (store, _committed) = Store::open(&world.options, &Metrics::new().unwrap()).await.unwrap();
+    assert_eq!(store.head(channel).await.unwrap(), stored);
+}
+
 pub(crate) async fn a_closed_store_refuses(world: World) {
     let ada = world.user("ada").await;
     let (_, channel) = world.room(ada.id, "attic").await;

@@ -2,7 +2,7 @@
 
 use charge::{
     domain::{Role, UserId},
-    store::StoreError,
+    store::{InviteRecord, StoreError},
 };
 
 use crate::world::World;
@@ -74,4 +74,35 @@ pub(crate) async fn who_leaves_is_out(world: World) {
     assert!(!world.store.remove_member(room.id, mio.id).await.unwrap());
     assert_eq!(world.store.channel_for(channel, mio.id).await.unwrap(), None);
     assert!(world.store.rooms_of(mio.id).await.unwrap().is_empty());
+}
+
+pub(crate) async fn invites_end_with_the_right_to_give_them(world: World) {
+    let ada = world.user("ada").await;
+    let (room, _) = world.room(ada.id, "attic").await;
+    let own = world.new_invite(room.id, ada.id);
+    world.store.create_invite(own.clone()).await.unwrap();
+    let admin = async |name: &str| {
+        let person = world.user(name).await;
+        world.join(room.id, ada.id, person.id).await;
+        world.store.set_role(room.id, person.id, Role::Admin).await.unwrap();
+        for role in [Role::Admin, Role::Member] {
+            let invite = InviteRecord { role, ..world.new_invite(room.id, person.id) };
+            world.store.create_invite(invite).await.unwrap();
+        }
+        person
+    };
+    let (removed, demoted, deleted, heir) =
+        (admin("mio").await, admin("noa").await, admin("eli").await, admin("ivo").await);
+    let live_of = async |user: UserId| {
+        let live = world.store.invites_of(room.id, world.now()).await.unwrap();
+        live.iter().filter(|invite| invite.created_by == user).count()
+    };
+    assert!(world.store.remove_member(room.id, removed.id).await.unwrap());
+    assert_eq!(live_of(removed.id).await, 0);
+    world.store.set_role(room.id, demoted.id, Role::Member).await.unwrap();
+    assert_eq!(live_of(demoted.id).await, 0, "a member gives none");
+    world.store.delete_user(deleted.id).await.unwrap();
+    assert_eq!(live_of(deleted.id).await, 0);
+    world.store.set_role(room.id, heir.id, Role::Owner).await.unwrap();
+    assert_eq!((live_of(heir.id).await, world.store.invite(&own.token).await.unwrap()), (2, Some(own)), "others' stay");
 }

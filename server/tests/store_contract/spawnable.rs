@@ -23,6 +23,7 @@ const _: fn(&Store, &StoreOptions, &Metrics) = |store, options, metrics| {
     spawnable(store.setting(""));
     spawnable(store.set_setting("", None));
     spawnable(store.take_setting("", ""));
+    spawnable(async { store.claim_admin("", "", UserId::fresh()).await });
     spawnable(migrations::info(""));
     spawnable(migrations::run(""));
     spawnable(migrations::validate(""));

@@ -362,6 +362,16 @@ async fn the_file_is_nobody_elses() {
     assert_eq!(mode & 0o077, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_leaves_one_file() {
+    let world = sqlite().await;
+    let ada = world.user("ada").await;
+    assert!(world.store.user(ada.id).await.unwrap().is_some());
+    let dir = world.close_keeping().await;
+    let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["charge.db"], "a copy of the file is a copy of the database");
+}
+
 #[tokio::test]
 async fn an_address_that_cannot_be_opened_says_why() {
     let dir = tempfile::tempdir().unwrap();

@@ -120,6 +120,22 @@ pub(crate) async fn an_owner_of_others_stays(world: World) {
     assert_eq!(world.store.member_count(room.id).await.unwrap(), 1);
 }
 
+pub(crate) async fn the_admin_is_claimed_once_or_nothing_is_spent(world: World) {
+    let store = &world.store;
+    let (ada, mio) = (world.user("ada").await, world.user("mio").await);
+    store.set_setting("setup", Some("one")).await.unwrap();
+    assert!(!store.claim_admin("setup", "two", ada.id).await.unwrap());
+    assert!(!store.has_admin().await.unwrap());
+    let nobody = store.claim_admin("setup", "one", UserId::fresh()).await;
+    assert!(matches!(nobody, Err(StoreError::Missing)));
+    assert_eq!(store.setting("setup").await.unwrap().as_deref(), Some("one"), "not spent on nobody");
+    assert!(store.claim_admin("setup", "one", ada.id).await.unwrap());
+    assert_eq!(store.setting("setup").await.unwrap(), None);
+    assert!(store.user(ada.id).await.unwrap().unwrap().admin);
+    assert!(!store.claim_admin("setup", "one", mio.id).await.unwrap());
+    assert!(!store.user(mio.id).await.unwrap().unwrap().admin);
+}
+
 pub(crate) async fn settings_are_taken_once(world: World) {
     let store = &world.store;
     assert_eq!(store.setting("setup").await.unwrap(), None);

@@ -17,7 +17,9 @@ impl<S: Clone> Room<S> {
                 self.tell(self.full(), None, Event::MemberJoined(self.on_wire(user, member)));
             }
             News::MemberChanged(user, member) => {
-                self.members.insert(user, member.clone());
+                // Late news of somebody who has left must not let them in again.
+                let Some(known) = self.members.get_mut(&user) else { return };
+                *known = member.clone();
                 self.tell(self.full(), None, Event::MemberChanged(self.on_wire(user, member)));
             }
             News::MemberLeft(user, reason) => self.member_left(user, reason, now),

@@ -90,6 +90,7 @@ enum Step {
     Typing(usize, usize),
     Join(usize),
     Leave(usize),
+    Changed(usize),
     Gone(usize),
     New(usize),
     Resync(usize),
@@ -109,7 +110,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (c.clone(), 0u64..4).prop_map(|(channel, back)| Step::Repeat { channel, back }),
         2 => (u.clone(), c.clone()).prop_map(|(u, c)| Step::Typing(u, c)),
         1 => u.clone().prop_map(Step::Join),
-        1 => u.prop_map(Step::Leave),
+        1 => u.clone().prop_map(Step::Leave),
+        2 => u.prop_map(Step::Changed),
         1 => c.clone().prop_map(Step::Gone),
         1 => c.prop_map(Step::New),
         1 => s.prop_map(Step::Resync),
@@ -274,6 +276,11 @@ impl World {
             Step::Leave(n) => {
                 self.members.remove(&user(n));
                 self.room.handle_news(News::MemberLeft(user(n), "kicked"), self.now);
+            }
+            // Perhaps late: after they left.
+            Step::Changed(n) => {
+                self.room.handle_news(News::MemberChanged(user(n), member(Role::Admin)), self.now);
+                assert_eq!(self.room.shown_to(user(n)).is_some(), self.members.contains(&user(n)), "back by late news");
             }
             Step::Gone(n) => {
                 self.log.remove(&n);

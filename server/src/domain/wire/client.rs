@@ -3,6 +3,8 @@
 //! Owns the grammar. A frame that is no object of the grammar ends the session (4501); a known command with a bad
 //! body, or an unknown one, is answered with an error and costs nothing else.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
@@ -199,8 +201,8 @@ impl Envelope<'_> {
     fn command(&self) -> Result<Command, WireError> {
         Ok(match self.op.as_ref() {
             "auth" => Command::Auth { token: self.body::<Auth>()?.token },
-            "sub" => Command::Sub(bounded(self.body()?)?),
-            "unsub" => Command::Unsub(bounded(self.body()?)?),
+            "sub" => Command::Sub(channels(self.body()?, |target: &SubTarget| target.ch)?),
+            "unsub" => Command::Unsub(channels(self.body()?, |ch| *ch)?),
             "send" => Command::Send(self.channel()?, self.body()?),
             "edit" => {
                 let Edit { message, text } = self.body()?;
@@ -238,9 +240,14 @@ impl Envelope<'_> {
     }
 }
 
-fn bounded<T>(list: Vec<T>) -> Result<Vec<T>, WireError> {
+/// So many channels, each of them once.
+fn channels<T>(list: Vec<T>, channel: impl Fn(&T) -> ChannelId) -> Result<Vec<T>, WireError> {
     if list.len() > SUB_CHANNELS {
         return Err(invalid(format!("d: at most {SUB_CHANNELS} channels at once")));
+    }
+    let mut seen = HashSet::with_capacity(list.len());
+    if !list.iter().all(|item| seen.insert(channel(item))) {
+        return Err(invalid("d: a channel is named twice"));
     }
     Ok(list)
 }
@@ -285,6 +292,11 @@ mod tests {
         let many =
             format!(r#"{{"op":"sub","d":[{}]}}"#, vec![format!(r#"{{"ch":"{CH}"}}"#); SUB_CHANNELS + 1].join(","));
         assert_eq!(refused(&many), ErrorCode::Validation);
+        assert_eq!(
+            refused(&format!(r#"{{"op":"sub","d":[{{"ch":"{CH}"}},{{"ch":"{CH}","after":0}}]}}"#)),
+            ErrorCode::Validation
+        );
+        assert_eq!(refused(&format!(r#"{{"op":"unsub","d":["{CH}","{CH}"]}}"#)), ErrorCode::Validation);
     }
 
     proptest! {

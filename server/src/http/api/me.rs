@@ -19,7 +19,6 @@ use crate::{
         problem::{Code, Problem},
         signed_in::SignedIn,
     },
-    live::RoomNews,
     store::{UserChange, UserRecord},
 };
 
@@ -195,11 +194,7 @@ async fn upgrade(
     }
     let hash = app.passwords.hash(password).await?;
     let user = app.store.upgrade_guest(user.id, &username, &hash).await?;
-    for (room, _) in app.store.rooms_of(user.id).await? {
-        if let Some(member) = app.store.member(room.id, user.id).await? {
-            app.live.tell(room.id, RoomNews::MemberChanged(member)).await;
-        }
-    }
+    app.live.user_changed(user.id).await;
     Ok(user)
 }
 

@@ -89,9 +89,9 @@ pub(crate) async fn change(
     }
     if member.role != body.role {
         app.store.set_role(room.id, member.user, body.role).await?;
-        tell_changed(&app, room.id, member.user).await?;
+        app.live.tell(room.id, RoomNews::MemberChanged(member.user)).await;
         if body.role == Role::Owner {
-            tell_changed(&app, room.id, me.user).await?;
+            app.live.tell(room.id, RoomNews::MemberChanged(me.user)).await;
         }
     }
     Ok(JsonAnswer(wire_member(MemberRecord { role: body.role, ..member })))
@@ -129,13 +129,6 @@ pub(crate) async fn remove(
 async fn find(app: &App, room: RoomId, user: &str) -> Result<MemberRecord, Problem> {
     let user: UserId = in_path(user.parse())?;
     app.store.member(room, user).await?.ok_or_else(Problem::not_found)
-}
-
-async fn tell_changed(app: &App, room: RoomId, user: UserId) -> Result<(), Problem> {
-    if let Some(member) = app.store.member(room, user).await? {
-        app.live.tell(room, RoomNews::MemberChanged(member)).await;
-    }
-    Ok(())
 }
 
 fn wire_member(member: MemberRecord) -> Member {

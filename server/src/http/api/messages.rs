@@ -21,7 +21,7 @@ use crate::{
         body::{Json, Parameters, in_path},
         fields::{Fields, number},
         problem::Problem,
-        signed_in::SignedIn,
+        signed_in::{Sender, SignedIn},
     },
     store::{ChannelRecord, HistoryRange},
 };
@@ -90,7 +90,7 @@ pub(crate) async fn history(
         (status = 409, description = "The key was used with another body"), (status = 429, description = "Too many messages")))]
 pub(crate) async fn send(
     State(app): State<App>,
-    me: SignedIn,
+    Sender(me): Sender,
     Path(channel): Path<String>,
     Json(body): Json<Send>,
 ) -> Result<(StatusCode, JsonAnswer<Sent>), Problem> {

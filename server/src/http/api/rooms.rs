@@ -99,9 +99,7 @@ pub(crate) async fn create(
         None => create_with_free_slug(&app, title, user.id).await?,
     };
     // The owner's open sessions follow the new room from now on.
-    if let Some(owner) = app.store.member(room.id, user.id).await? {
-        app.live.tell(room.id, RoomNews::MemberJoined(owner)).await;
-    }
+    app.live.tell(room.id, RoomNews::MemberJoined(user.id)).await;
     let room = details(&app, room, Role::Owner, user.id).await?;
     Ok((StatusCode::CREATED, JsonAnswer(room)))
 }

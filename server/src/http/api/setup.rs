@@ -38,10 +38,9 @@ pub(crate) async fn setup(
     }
     take_attempt(&app, client, "setup")?;
     let is_plausible = (1..=TOKEN_BYTES).contains(&body.token.len());
-    if !is_plausible || !app.store.take_setting(SETUP_TOKEN_HASH, &hash(&body.token)).await? {
+    if !is_plausible || !app.store.claim_admin(SETUP_TOKEN_HASH, &hash(&body.token), user.id).await? {
         return Err(Problem::forbidden("This setup link was used before, or is not of this server."));
     }
-    app.store.set_admin(user.id, true).await?;
     tracing::info!(user.id = %user.id, "the setup link was used: the server has an admin");
     Ok(JsonAnswer(Me::from(me.record(&app).await?)))
 }

@@ -28,7 +28,7 @@ use crate::{
         signed_in::wire_user,
     },
     live::RoomNews,
-    store::{Accepted, InviteRecord, MemberRecord, NewAuthSession, NewUser, StoreError, UserRecord},
+    store::{Accepted, InviteRecord, NewAuthSession, NewUser, StoreError, UserRecord},
 };
 
 /// Characters of `User-Agent` that are kept with a sign-in.
@@ -188,14 +188,7 @@ pub(crate) async fn guest(
     let token = InviteToken::parse(&body.invite).map_err(|_| Problem::not_found())?;
     live_invite(&app, &token).await?;
     let (user, accepted) = accept_as_guest(&app, &token, display_name).await?;
-    let member = MemberRecord {
-        user: user.id,
-        display_name: user.display_name.clone(),
-        username: user.username.clone(),
-        role: accepted.role,
-        joined_at: user.created_at,
-    };
-    app.live.tell(accepted.room.id, RoomNews::MemberJoined(member)).await;
+    app.live.tell(accepted.room.id, RoomNews::MemberJoined(user.id)).await;
     let mut signed = open(&app, &user, client, &headers).await?;
     signed.room = Some(RoomSummary {
         id: accepted.room.id,

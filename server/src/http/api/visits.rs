@@ -109,10 +109,8 @@ pub(crate) async fn accept(
         }
         Err(error) => return Err(Problem::from(error)),
     };
-    if accepted.joined
-        && let Some(member) = app.store.member(accepted.room.id, user.id).await?
-    {
-        app.live.tell(accepted.room.id, RoomNews::MemberJoined(member)).await;
+    if accepted.joined {
+        app.live.tell(accepted.room.id, RoomNews::MemberJoined(user.id)).await;
     }
     Ok(JsonAnswer(Joined {
         id: accepted.room.id,

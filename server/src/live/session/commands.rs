@@ -15,12 +15,16 @@ use super::{Session, Step, Stepped, entrance::Greeting, leads_to};
 use crate::{
     domain::{
         ChannelId, MessageId, MessageText, UserId,
-        limits::CLIENT_FRAME_BYTES,
+        limits::{CLIENT_FRAME_BYTES, SUBS_PER_10S},
+        rate::Rate,
         room::Ask,
         wire::{self, Close, Command, DecodeError, ErrorCode, Message, Request, WireError, client, event::Event},
     },
     live::{Floor, clock, frame::Frame, outbox::Outbox, reply::Reply, room::RoomCommand},
 };
+
+/// How often one session may `sub`.
+const SUBS: Rate = Rate { burst: SUBS_PER_10S, period_ms: 10_000 };
 
 /// The answer to `read`.
 #[derive(Serialize)]
@@ -121,7 +125,10 @@ where
         match command {
             Command::Auth { token } => self.renew(&token, id),
             Command::Pong => self.reply(id).done(),
-            Command::Sub(targets) => self.subscribe(id, targets),
+            Command::Sub(targets) => match self.subs.take(SUBS, self.floor.clock.now()) {
+                Ok(()) => self.subscribe(id, targets),
+                Err(retry_ms) => self.reply(id).refuse(WireError::rate_limited(retry_ms)),
+            },
             Command::Unsub(channels) => {
                 let (floor, outbox, reply) = (self.floor.clone(), self.outbox.clone(), self.reply(id));
                 self.step = Some(unsubscribe(floor, outbox, channels, reply));

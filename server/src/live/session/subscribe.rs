@@ -97,14 +97,23 @@ async fn replay(floor: &Floor, target: SubTarget, head: u64, room_left: &mut usi
     let is_same_log = target.epoch.is_none_or(|epoch| epoch == done.epoch);
     let gap = head.checked_sub(after).filter(|gap| *gap <= u64::from(SUB_REPLAY_EVENTS));
     let Some(gap) = gap.and_then(|gap| u32::try_from(gap).ok()).filter(|_| is_same_log) else { return done };
+    // Once a channel did not fit, the others are not even read.
+    if gap > 0 && *room_left == 0 {
+        return done;
+    }
     if gap > 0 {
         let events = floor.store.log_after(target.ch, after, gap).await.unwrap_or_else(|error| {
             tracing::warn!(channel.id = %target.ch, %error, "the log could not be read");
             Vec::new()
         });
         let is_whole = events.len() == gap as usize && events.last().is_some_and(|last| last.seq == head);
-        let Some(left) = room_left.checked_sub(events.iter().map(size).sum()).filter(|_| is_whole) else { return done };
-        *room_left = left;
+        if !is_whole {
+            return done;
+        }
+        *room_left = room_left.saturating_sub(events.iter().map(size).sum());
+        if *room_left == 0 {
+            return done;
+        }
         done.events = events;
     }
     done.recovered = true;

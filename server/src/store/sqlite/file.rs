@@ -22,6 +22,9 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 /// Pages the write-ahead log may reach before it is copied back (32 MiB): copying costs two more syncs, so not every
 /// second commit should pay for it.
 const CHECKPOINT_PAGES: &str = "8192";
+/// Page cache of the writer, in KiB as SQLite counts it (32 MiB): a full batch touches a page of the key index per message,
+/// and what does not fit is written twice.
+const WRITER_CACHE: &str = "-32768";
 /// Prepared statements kept per connection: every fixed statement and the few sizes of the multi-row ones.
 const STATEMENTS: usize = 256;
 
@@ -76,6 +79,7 @@ pub(super) fn writing(path: &Path, busy_timeout: Duration) -> SqliteConnectOptio
         .statement_cache_capacity(STATEMENTS)
         // A deleted message's text does not stay behind in a freed part of the file where that costs no extra write.
         .pragma("secure_delete", "FAST")
+        .pragma("cache_size", WRITER_CACHE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         // A checkpoint cuts the log file back to its bound, so that one large transaction does not pin the disk.
         .pragma("journal_size_limit", "67108864")

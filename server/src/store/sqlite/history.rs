@@ -132,7 +132,8 @@ async fn log_after(conn: &mut SqliteConnection, channel: ChannelId, after: u64, 
         "SELECT l.kind, l.actor, l.at, l.body, l.seq, ",
         "m.n, m.id, m.channel_id, m.author_id, u.display_name, m.text, m.reply_to, m.created_at, m.edited_at, ",
         "m.deleted, 0 AS pinned ",
-        "FROM log l JOIN messages m ON m.n = l.message JOIN users u ON u.id = m.author_id ",
+        // LEFT: an entry whose message is missing is an error to see, not a hole to fall into.
+        "FROM log l LEFT JOIN messages m ON m.n = l.message LEFT JOIN users u ON u.id = m.author_id ",
         "WHERE l.channel_id = ?1 AND l.seq > ?2 ORDER BY l.seq LIMIT ?3"
     );
     let rows = sqlx::query(sql).bind(channel.0).bind(rows::int(after)).bind(limit).fetch_all(&mut *conn).await?;

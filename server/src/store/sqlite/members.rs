@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::{Sqlite, rows};
 use crate::{
-    domain::{Role, RoomId, Timestamp, UserId},
+    domain::{Role, RoomId, Timestamp, UserId, access},
     store::{MemberRecord, Result, StoreError},
 };
 
@@ -36,11 +36,24 @@ pub(super) async fn join(
     Ok(())
 }
 
-/// Takes somebody out; their read markers go too.
+/// Revokes the invites they made and could not make as `role`: nobody comes back by a link of their own.
+async fn end_invites(conn: &mut SqliteConnection, room: RoomId, user: UserId, role: Option<Role>) -> Result<()> {
+    let sql = "UPDATE invites SET revoked = 1 WHERE room_id = ?1 AND created_by = ?2 AND role = ?3 AND revoked = 0";
+    for given in [Role::Guest, Role::Member, Role::Admin, Role::Owner] {
+        if role.is_none_or(|role| !access::may_invite_as(role, given)) {
+            let query = sqlx::query(sql).bind(room.0).bind(user.0).bind(given.as_str());
+            query.execute(&mut *conn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes somebody out; their read markers and the invites they made go too.
 pub(super) async fn leave(conn: &mut SqliteConnection, room: RoomId, user: UserId) -> Result<bool> {
     let sql = "DELETE FROM read_markers WHERE user_id = ?2 \
                AND channel_id IN (SELECT id FROM channels WHERE room_id = ?1)";
     sqlx::query(sql).bind(room.0).bind(user.0).execute(&mut *conn).await?;
+    end_invites(conn, room, user, None).await?;
     let sql = "DELETE FROM members WHERE room_id = ?1 AND user_id = ?2";
     Ok(sqlx::query(sql).bind(room.0).bind(user.0).execute(conn).await?.rows_affected() > 0)
 }
@@ -66,7 +79,10 @@ async fn assign(conn: &mut SqliteConnection, room: RoomId, user: UserId, to: Rol
         sqlx::query(sql).bind(room.0).execute(&mut *conn).await?;
     }
     let sql = "UPDATE members SET role = ?3 WHERE room_id = ?1 AND user_id = ?2";
-    sqlx::query(sql).bind(room.0).bind(user.0).bind(to.as_str()).execute(conn).await?;
+    sqlx::query(sql).bind(room.0).bind(user.0).bind(to.as_str()).execute(&mut *conn).await?;
+    if to < from {
+        end_invites(conn, room, user, Some(to)).await?;
+    }
     Ok(())
 }
 

@@ -5,8 +5,8 @@
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::Sqlite;
-use crate::store::Result;
+use super::{Sqlite, users};
+use crate::{domain::UserId, store::Result};
 
 /// The log's epoch, made on first use.
 pub(super) async fn epoch(conn: &mut SqliteConnection) -> Result<String> {
@@ -15,6 +15,11 @@ pub(super) async fn epoch(conn: &mut SqliteConnection) -> Result<String> {
         .execute(&mut *conn)
         .await?;
     Ok(sqlx::query_scalar("SELECT value FROM settings WHERE name = 'epoch'").fetch_one(conn).await?)
+}
+
+async fn take(conn: &mut SqliteConnection, name: String, value: String) -> Result<bool> {
+    let sql = "DELETE FROM settings WHERE name = ?1 AND value = ?2";
+    Ok(sqlx::query(sql).bind(name).bind(value).execute(conn).await?.rows_affected() > 0)
 }
 
 impl Sqlite {
@@ -62,10 +67,19 @@ impl Sqlite {
     /// See [`crate::store::Store::take_setting`].
     pub(crate) async fn take_setting(&self, name: &str, value: &str) -> Result<bool> {
         let (name, value) = (name.to_owned(), value.to_owned());
-        self.write(|conn| {
+        self.write(|conn| Box::pin(take(conn, name, value))).await
+    }
+
+    /// See [`crate::store::Store::claim_admin`].
+    pub(crate) async fn claim_admin(&self, name: &str, value: &str, user: UserId) -> Result<bool> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.write(move |conn| {
             Box::pin(async move {
-                let sql = "DELETE FROM settings WHERE name = ?1 AND value = ?2";
-                Ok(sqlx::query(sql).bind(name).bind(value).execute(conn).await?.rows_affected() > 0)
+                let is_taken = take(conn, name, value).await?;
+                if is_taken {
+                    users::set_admin(conn, user, true).await?;
+                }
+                Ok(is_taken)
             })
         })
         .await

@@ -3,9 +3,9 @@
 //! Owns the loop: take what is queued, one transaction, publish, answer. Never waits for more work than is there, and never
 //! answers `Ok` before the commit is on disk.
 
-use std::time::Instant;
+use std::{panic::AssertUnwindSafe, time::Instant};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -133,7 +133,14 @@ impl Writer {
                 break;
             }
             self.metrics.write_queue.sub(i64::try_from(count).unwrap_or_default());
-            self.commit(Batch::of(taken.drain(..))).await;
+            // A defect costs its batch, whose callers hear that it failed, not every write from then on.
+            let batch = Batch::of(taken.drain(..));
+            if AssertUnwindSafe(self.commit(batch)).catch_unwind().await.is_err() {
+                tracing::error!("a write panicked; its batch is not stored");
+                self.metrics.store_errors.inc();
+                self.facts = Facts::default();
+                self.conn = None;
+            }
             // Those just answered are ready to run: what they write next shares the next sync instead of missing it.
             tokio::task::yield_now().await;
         }

@@ -95,6 +95,12 @@ async fn set_column(conn: &mut SqliteConnection, sql: &'static str, id: UserId, 
     }
 }
 
+/// Makes or unmakes the server's admin.
+pub(super) async fn set_admin(conn: &mut SqliteConnection, id: UserId, admin: bool) -> Result<()> {
+    let sql = "UPDATE users SET admin = ?2 WHERE id = ?1 AND deleted = 0";
+    set_column(conn, sql, id, Value::Flag(admin)).await
+}
+
 enum Value {
     Text(String),
     Flag(bool),
@@ -153,8 +159,7 @@ impl Sqlite {
 
     /// See [`crate::store::Store::set_admin`].
     pub(crate) async fn set_admin(&self, id: UserId, admin: bool) -> Result<()> {
-        let sql = "UPDATE users SET admin = ?2 WHERE id = ?1 AND deleted = 0";
-        self.write(move |conn| Box::pin(set_column(conn, sql, id, Value::Flag(admin)))).await
+        self.write(move |conn| Box::pin(set_admin(conn, id, admin))).await
     }
 
     /// See [`crate::store::Store::upgrade_guest`].
