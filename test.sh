@@ -138,7 +138,7 @@ count "$good" "$bad"
 if [ $quick = yes ]; then
   skip "browsers (--quick)"
 else
-  check "cargo build" cargo build --locked -p charge
+  # `cargo test` built the server too, for the tests that run it as a process.
   say "Playwright"
   rm -f "$logs/playwright.json"
   (cd e2e && CHARGE_BIN=$target/debug/charge PLAYWRIGHT_JSON_OUTPUT_FILE=$logs/playwright.json \
