@@ -245,13 +245,9 @@ fn microphones(config: &Config) -> Finding {
     let Ok(url) = public_url(&config.settings, config.settings.server.listen) else {
         return wrong(SUBJECT, "no address follows from LISTEN: set PUBLIC_URL");
     };
-    let host = url.authority().rsplit_once(':').map_or(url.authority(), |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let local = host == "localhost" || host.ends_with(".localhost");
-    let local = local || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     if url.is_secure() {
         good(SUBJECT, format!("{url}: microphones work"))
-    } else if !local {
+    } else if !url.is_local() {
         let how = "put a TLS proxy in front and set PUBLIC_URL to its https address";
         wrong(SUBJECT, format!("{url}: browsers refuse microphones over plain http: {how}"))
     } else if config.settings.server.listen.ip().is_loopback() {

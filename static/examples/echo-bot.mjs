@@ -10,6 +10,10 @@ if (!url || !username || !password || !channel) {
   console.error('Set CHARGE_URL, CHARGE_USERNAME, CHARGE_PASSWORD and CHARGE_CHANNEL.');
   process.exit(2);
 }
+if (typeof WebSocket === 'undefined') {
+  console.error('This Node has no WebSocket: use Node 22, or start Node 20 with --experimental-websocket.');
+  process.exit(2);
+}
 /** Messages that wait to be repeated; beyond it the bot leaves some out rather than grow. */
 const MAX_WAITING = 100;
 /** Errors that another attempt with the same key may cure. */

@@ -35,6 +35,12 @@ pub(super) fn greet(running: &Running) {
         say("This server has no admin yet. Whoever opens this link first becomes it; the link works once:");
         say(&format!("  {link}\n"));
     }
+    if !running.address.ip().is_loopback() && running.public_url.is_local() {
+        // Otherwise everybody is handed links that open on their own machine.
+        say(
+            "Links and invites lead to this machine only. For others, set PUBLIC_URL to the address they reach it at.\n",
+        );
+    }
     say(&format!("Open       {}", running.public_url));
     say(&format!("Listening  {}", running.address));
 }

@@ -10,7 +10,7 @@ use super::options::Options;
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 /// Off, all but the microphone.
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
-    "accelerometer=(), autoplay=(self), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+    "accelerometer=(), autoplay=(self), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
      hid=(), magnetometer=(), microphone=(self), midi=(), payment=(), screen-wake-lock=(self), serial=(), usb=()",
 );
 /// For the reference page: its component styles itself inline. It calls this server and nothing else.

@@ -244,6 +244,18 @@ impl PublicUrl {
         self.0.as_str().split_once("://").map_or("", |(_, authority)| authority)
     }
 
+    /// Whether it leads everybody to their own machine: `localhost` or a loopback address.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let authority = self.authority();
+        let host = match authority.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => authority.split(':').next().unwrap_or_default(),
+        };
+        let is_loopback = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        host == "localhost" || host.ends_with(".localhost") || is_loopback
+    }
+
     /// The address of `path`, which starts with a slash.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
@@ -303,6 +315,21 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         http: HttpArgs,
+    }
+
+    #[test]
+    fn local_addresses_are_told_from_others() {
+        let is_local = |text: &str| text.parse::<PublicUrl>().unwrap().is_local();
+        for local in
+            ["http://localhost", "http://localhost:8080", "http://a.localhost:1", "http://127.0.0.1", "http://[::1]:80"]
+        {
+            assert!(is_local(local), "{local}");
+        }
+        for other in
+            ["https://chat.example.org", "http://192.0.2.2:8080", "http://[2001:db8::1]", "http://localhost.example"]
+        {
+            assert!(!is_local(other), "{other}");
+        }
     }
 
     #[test]
