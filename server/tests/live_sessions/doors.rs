@@ -104,10 +104,12 @@ async fn a_deleted_channel_closes_its_door_and_no_other() {
     let other = world.another_channel("other").await;
     let mut all = world.follow(&world.ada).await;
     all.ok("sub", None, json!([{ "ch": other.id }])).await;
-    let (gone, mut stays) =
+    let (mut gone, mut stays) =
         (world.client(text(other.id, None, None), Some(&world.ada)), world.text_door(&world.ada, None));
-    assert_eq!(stays.next().await["ev"], "hello");
-    stays.event("subscribed").await;
+    for door in [&mut gone, &mut stays] {
+        assert_eq!(door.next().await["ev"], "hello");
+        door.event("subscribed").await;
+    }
     world.store.delete_channel(world.room.id, other.letter).await.unwrap();
     world.live.tell(world.room.id, RoomNews::ChannelGone(other.clone())).await;
     let (frames, end) = gone.rest().await;
