@@ -62,6 +62,7 @@ export class Server {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
+    const before = this.output.length;
     const collect = (/** @type {Buffer} */ chunk) => {
       this.output += chunk.toString();
       const link = this.output.match(/https?:\/\/\S+\/setup#\S+/g);
@@ -72,7 +73,8 @@ export class Server {
     for (let attempt = 0; attempt < 200; attempt++) {
       if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${this.output}`);
       const ok = await fetch(`${this.url}/readyz`).then((answer) => answer.ok, () => false);
-      if (ok) return;
+      // The port answers a moment before the link is printed; this line comes after the link.
+      if (ok && this.output.slice(before).includes('Listening')) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error(`the server did not get ready:\n${this.output}`);
